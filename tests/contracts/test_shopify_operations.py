@@ -1,0 +1,26 @@
+"""The app's documents against Shopify's full Admin schema. Skipped where the contracts are not at hand."""
+
+import pytest
+
+from tests.sandbox.schema import prune
+
+
+@pytest.fixture(scope="module")
+def contract():
+    path = prune.contract_path()
+    if path is None:
+        pytest.skip(f"no {prune.CONTRACT}: set CONTRACTS_DIR to the folder of the vendors' contracts")
+    return prune.load_contract(path)
+
+
+def test_every_operation_is_valid_and_uses_nothing_deprecated(contract):
+    assert prune.faults_of(contract, prune.read_operations()) == []
+
+
+def test_the_committed_subset_is_what_a_fresh_cut_gives(contract):
+    assert prune.SUBSET.read_text("utf-8") == prune.prune(contract, prune.read_operations().values())
+
+
+def test_a_field_that_shopify_does_not_know_is_reported(contract):
+    document = prune.parse("query Wrong { shop { id colour } }")
+    assert prune.faults_of(contract, {"Wrong": document}) == ["Wrong: Cannot query field 'colour' on type 'Shop'."]
