@@ -22,7 +22,7 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -121,11 +121,11 @@ class Faults:
         with self._lock:
             return [asdict(fault) for fault in self._faults]
 
-    def hit(self, system: str, operation: str, **labels: Any) -> Fault | None:
-        """Count this call and return the fault that strikes it; the one set first wins."""
+    def hit(self, system: str, operation: str, kinds: Collection[str] = KINDS, **labels: Any) -> Fault | None:
+        """Count this call and return the fault that strikes it (only of these kinds); the one set first wins."""
         with self._lock:
             for fault in self._faults:
-                if not fault.fits(system, operation, labels):
+                if fault.kind not in kinds or not fault.fits(system, operation, labels):
                     continue
                 if fault.times is not None and fault.hits >= fault.times:
                     continue
