@@ -1,0 +1,5 @@
+"""The WSGI application: `gunicorn app:app`."""
+
+from shopapp import create_app
+
+app = create_app()

@@ -1,0 +1,189 @@
+"""What a channel declares and does. Forms, help texts, repair steps, icons and limits on the pages come from here."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from marketplaces.data import Credentials, Order, OrderPage, OrderQuery, Seller, Site
+from marketplaces.wire import Http
+
+
+class LoginKind(StrEnum):
+    """How a seller links: by logging in at the marketplace, or by typing credentials."""
+
+    OAUTH2 = "oauth2"
+    FORM = "form"
+    OWN = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One typed credential. `help` says where the seller finds it; `secret` fields are masked once stored."""
+
+    key: str
+    label: str
+    help: str
+    secret: bool = False
+    required: bool = True
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Realm:
+    """A region or instance with its own hosts, in which seller ids are unique."""
+
+    key: str
+    label: str
+    sites: tuple[Site, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A token bucket of the remote: `rate` permits a second (text, so that no float is near), `burst` at most at once."""
+
+    operation: str
+    rate: str
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppKeys:
+    """Our registered application at this channel, from the settings: ids, secrets, and bases for the loopback sandbox."""
+
+    values: Mapping[str, str]
+
+    def __getitem__(self, key: str) -> str:
+        return self.values[key]
+
+    def get(self, key: str, default: str = "") -> str:
+        """The value of `key`, or `default` when it is not set."""
+        return self.values.get(key) or default
+
+    def __repr__(self) -> str:
+        return f"AppKeys({', '.join(sorted(self.values))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A claimed, refreshed line to one account: everything a channel needs to speak for a seller, nothing else."""
+
+    http: Http
+    keys: AppKeys
+    realm: str
+    seller_id: str
+    sites: tuple[str, ...]
+    credentials: Credentials
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """What a login needs on its way out and back: `state` single use, `verifier` for PKCE (kept by us between)."""
+
+    keys: AppKeys
+    realm: str
+    state: str
+    redirect_uri: str
+    verifier: str = ""
+    force_login: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One repair step: a text (translated on the page) and, where there is one, the link per realm."""
+
+    text: str
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A renewal that the seller began at the marketplace: checked, and not yet bound to anybody here.
+
+    `callback` is the marketplace's own address to go on to; `realm` is known from it. Only existing accounts of the same
+    seller and realm may be renewed this way.
+    """
+
+    realm: str
+    seller_id: str
+    callback: str
+    remote_state: str
+    draft: bool = False
+
+
+class Channel(ABC):
+    """Base of all channels. Stateless: everything comes in by arguments, results and error families go out."""
+
+    key: str
+    name: str
+    login_kind: LoginKind
+    account_needed: str  # one sentence: what kind of seller account is needed, shown before anything is typed
+    realms: tuple[Realm, ...]
+    fields: tuple[Field, ...] = ()  # of the typed way; for OAuth channels: of *Reconnect manually*
+    manual_label: str = ""  # label of the typed way beside a login ("Reconnect manually with ..."), "" if there is none
+    settings: tuple[str, ...] = ()  # names of the app keys, without the CHANNEL_ prefix; all needed before it is offered
+    limits: tuple[Limit, ...] = ()
+    poll_seconds: int = 300  # the shortest sustainable poll interval of one account
+    overlap: timedelta = timedelta(minutes=10)
+    known_lifetime: timedelta | None = None  # of an authorisation; None when the channel does not tell
+    app_id_key: str = ""  # which app key identifies our application to the seller (shown in the repair dialog)
+    steps: Mapping[str, tuple[Step, ...]] = {}  # cause (expired, revoked, inactive, credentials, unknown) -> what to do
+
+    def available(self, keys: AppKeys) -> bool:
+        """Whether the operator has set every app key that this channel needs."""
+        return all(keys.get(name) for name in self.settings)
+
+    def realm(self, key: str) -> Realm:
+        """The declared realm `key`; KeyError when the channel has none of that name."""
+        for realm in self.realms:
+            if realm.key == key:
+                return realm
+        raise KeyError(key)
+
+    def hosts(self, keys: AppKeys) -> tuple[str, ...]:
+        """Where this channel's calls go (see transport.Hosts), the configured loopback bases among them."""
+        return ()
+
+    def step_link(self, step: Step, keys: AppKeys, realm: str) -> str:
+        """The address that goes with `step` for an account of `realm`, "" if there is none."""
+        return step.links.get(realm, "")
+
+    def renew_redirect(self, keys: AppKeys, params: Mapping[str, str]) -> Renewal:
+        """Check what the marketplace sent to our Login URI. ValueError when it is not to be followed or not offered."""
+        raise ValueError(f"{self.name} starts no renewals")
+
+    def renewal_url(self, renewal: Renewal, state: str, redirect_uri: str) -> str:
+        """Where to send the browser next: back to the marketplace, with its state, our `state` and `redirect_uri`."""
+        raise ValueError(f"{self.name} starts no renewals")
+
+    @abstractmethod
+    def login_url(self, request: LoginRequest) -> str:
+        """Where the seller's browser goes to log in and grant access."""
+
+    @abstractmethod
+    def finish_login(self, http: Http, request: LoginRequest, answer: Mapping[str, str], now: datetime) -> Credentials:
+        """Exchange the callback's parameters for credentials. LoginDeclined, AuthRevoked (dead code), OurFault, Transient."""
+
+    @abstractmethod
+    def typed(self, values: Mapping[str, str], now: datetime) -> Credentials:
+        """Credentials from the typed way, trimmed. ValueError(field, sentence) when one is plainly wrong."""
+
+    @abstractmethod
+    def refresh(self, http: Http, keys: AppKeys, realm: str, credentials: Credentials, now: datetime) -> Credentials:
+        """New access from the long-lived secret. AuthExpired/AuthRevoked only when the channel itself refuses."""
+
+    @abstractmethod
+    def identify(self, line: Line) -> Seller:
+        """A live call that proves who we are: the seller id and its sites. Raises the error families."""
+
+    @abstractmethod
+    def search_orders(self, line: Line, query: OrderQuery) -> OrderPage:
+        """One page of orders. A broken order becomes `Unmapped`; it never spoils the page."""
+
+    @abstractmethod
+    def get_order(self, line: Line, order_id: str, site: str) -> Order:
+        """One order by its id, mapped totally, else `Rejected`."""

@@ -1,0 +1,201 @@
+"""The nouns that cross the border between us and a marketplace: frozen, typed, money in minor units, ids as strings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from marketplaces.money import Money
+
+__all__ = [
+    "Address",
+    "Credentials",
+    "Money",
+    "Order",
+    "OrderLine",
+    "OrderPage",
+    "OrderQuery",
+    "OrderState",
+    "Seller",
+    "ShippingLine",
+    "Site",
+    "TaxLine",
+    "Unmapped",
+]
+
+
+class OrderState(StrEnum):
+    """What an order on the marketplace is to us."""
+
+    READY = "ready"  # paid, to be shipped by the merchant: import now
+    PAYMENT = "payment"  # not paid yet or not complete: hold, look again
+    SHIPPED = "shipped"  # already shipped by the merchant: only a backfill imports it
+    CANCELLED = "cancelled"
+    IGNORED = "ignored"  # not for this app, `ignore_reason` says why (for example fulfilled by Amazon)
+    UNKNOWN = "unknown"  # a state we do not know: hold and tell
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One country or market of a seller account; `key` is the channel's id, `name` what people call it (Amazon.de)."""
+
+    key: str
+    name: str
+    country: str = ""
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """Who is logged in. `realm` is the region or instance in which `seller_id` is unique."""
+
+    realm: str
+    seller_id: str
+    name: str = ""
+    sites: tuple[Site, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a login gave. `expires_at` is the known end of the authorisation, None when the channel does not tell it.
+
+    `secrets` holds the long-lived secrets (refresh token, typed password, ...), `public` what may be shown in full
+    (seller id, user name). `access_token` lives until `access_expires_at` and is "" for channels without one.
+    """
+
+    secrets: dict[str, str]
+    public: dict[str, str] = field(default_factory=dict)
+    access_token: str = ""
+    access_expires_at: datetime | None = None
+    authorised_at: datetime | None = None
+    expires_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials(<{', '.join(sorted(self.secrets))}>, expires_at={self.expires_at})"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to ship. Empty strings for what the channel does not tell; `country` is ISO 3166 alpha-2."""
+
+    name: str = ""
+    company: str = ""
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    region: str = ""
+    postcode: str = ""
+    country: str = ""
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaxLine:
+    """Tax inside or on top of a line. `rate` is a fraction (0.19); `derived` when we computed it from the amounts.
+
+    `channel_liable`: the marketplace collects and remits this tax, not the merchant.
+    """
+
+    title: str
+    amount: Money
+    rate: Decimal
+    derived: bool = False
+    channel_liable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One position. `total` is what the buyer pays for it (quantity x unit price - discount, plus tax if prices are net)."""
+
+    line_id: str
+    sku: str
+    title: str
+    quantity: int
+    unit_price: Money
+    total: Money
+    discount: Money
+    taxes: tuple[TaxLine, ...] = ()
+    cancel_requested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShippingLine:
+    """Shipping, gift wrap, cash-on-delivery fee or tip: a charge that is no product. `total` as the buyer pays it."""
+
+    title: str
+    price: Money
+    total: Money
+    discount: Money
+    code: str = ""
+    taxes: tuple[TaxLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One sale, mapped totally: lines + charges + rounding = total to the minor unit, else `Rejected` was raised.
+
+    `taxes_included` tells whether unit prices and charges hold the tax. `rounding` (at most one minor unit a line) is the
+    rest that makes the sum right. `flags` are catalogue keys of things the merchant should know (prime, gift, no_tax_told).
+    """
+
+    order_id: str
+    site: str
+    state: OrderState
+    created_at: datetime
+    updated_at: datetime
+    currency: str
+    total: Money
+    lines: tuple[OrderLine, ...]
+    charges: tuple[ShippingLine, ...] = ()
+    rounding: Money | None = None
+    taxes_included: bool = True
+    ship_to: Address | None = None
+    buyer_name: str = ""
+    buyer_email: str = ""
+    ship_by: datetime | None = None
+    ignore_reason: str = ""
+    remote_state: str = ""
+    url: str = ""
+    flags: tuple[str, ...] = ()
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """An order of a page that could not be mapped: kept and shown, never dropped, never imported in part."""
+
+    order_id: str
+    site: str
+    created_at: datetime | None
+    updated_at: datetime | None
+    reason: str
+    words: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderQuery:
+    """Which orders: changed since (`updated_since`) for polling, or created between for a backfill. Never both."""
+
+    sites: tuple[str, ...]
+    updated_since: datetime | None = None
+    created_since: datetime | None = None
+    created_until: datetime | None = None
+    page_token: str = ""
+    without: tuple[str, ...] = ()  # what an earlier page called `missing`: not asked for again until the hourly probe
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """One page. `next_token` is "" on the last page; `until` is the server's time up to which this sweep is complete.
+
+    `until` is None on all pages but the last. `missing` names parts (in the channel's own terms) that the remote refused
+    for want of a permission: the page is good without them, and the merchant is told as for PermissionMissing.
+    """
+
+    orders: tuple[Order | Unmapped, ...]
+    next_token: str
+    until: datetime | None
+    missing: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""shopapp: an embedded Shopify app that imports marketplace orders and flags what failed."""

@@ -1,0 +1,83 @@
+"""JSON logs with context and redaction. One line per outcome; nothing secret and nothing personal passes the filter."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from shopapp import clock
+
+_context: ContextVar[dict[str, object] | None] = ContextVar("log_context", default=None)
+
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?i)\b(atz[ar]\|[\w|.\-/+=]+)"), "[token]"),
+    (re.compile(r"\bshp(?:at|ua|ca|pa|ss|rt|rtr)_[\w]+"), "[token]"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "[jwt]"),
+    (re.compile(r"(?i)(bearer\s+)[\w.\-|/+=~]+"), r"\1[token]"),
+    (
+        re.compile(
+            r"(?i)(\b(?:id_token|access_token|refresh_token|client_secret|hmac|code|spapi_oauth_code|session|state|ticket"
+            r"|password|token|secret|authorization)\b[\"']?\s*[=:]\s*[\"']?)[^&\s\"',;}]+"
+        ),
+        r"\1[secret]",
+    ),
+    (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), "[e-mail]"),
+)
+
+
+def redact(text: str) -> str:
+    """`text` with tokens, codes, secrets and e-mail addresses masked."""
+    for pattern, mask in _PATTERNS:
+        text = pattern.sub(mask, text)
+    return text
+
+
+@contextmanager
+def context(**fields: object) -> Iterator[None]:
+    """Add fields (shop, account, order, job, request) to every log line inside the block."""
+    token = _context.set({**(_context.get() or {}), **fields})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ts, level, event, logger, context, fields given by `extra={"fields": {...}}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "ts": clock.now().isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": redact(record.getMessage()),
+            "logger": record.name,
+        }
+        line.update(_context.get() or {})
+        fields = getattr(record, "fields", None)
+        if isinstance(fields, dict):
+            line.update(fields)
+        if record.exc_info:
+            line["trace"] = redact(self.formatException(record.exc_info))[-4000:]
+        return redact(json.dumps(line, default=str, ensure_ascii=False))
+
+
+def configure(level: str = "INFO") -> None:
+    """Send all logging of this process to stderr as redacted JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # These two print whole requests and job arguments below WARNING.
+    for noisy in ("httpx", "httpcore", "urllib3", "rq", "rq.worker", "shopify_app", "requests_oauthlib", "oauthlib"):
+        logging.getLogger(noisy).setLevel("WARNING")
+
+
+def event(logger: logging.Logger, name: str, level: int = logging.INFO, **fields: object) -> None:
+    """Log the stable event `name` with fields."""
+    logger.log(level, name, extra={"fields": fields})

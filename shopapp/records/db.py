@@ -1,0 +1,216 @@
+"""The database: engine, transactions, dialect. The only module that knows SQLite from PostgreSQL.
+
+`reading()` and `writing()` give a plain session that lives for one transaction. A function whose first parameter is `s`
+joins the caller's; one without owns its own and may talk to the network between them, never inside.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, String, TypeDecorator, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Base of all models."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+_engine: Engine | None = None
+_open = threading.local()
+
+
+class Moment(TypeDecorator[datetime]):
+    """Aware UTC on both sides; stored without a zone on SQLite, as timestamptz on PostgreSQL."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; hand UTC to the driver."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime reached the database")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Exact(TypeDecorator[Decimal]):
+    """An exact decimal kept as text: SQLite has no decimal type of its own, and rates must not pass through floats."""
+
+    impl = String(40)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        """As plain digits."""
+        return None if value is None else format(value, "f")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
+        """Back to a decimal."""
+        return None if value is None else Decimal(value)
+
+
+def plain(*args: Any, **kwargs: Any) -> Any:
+    """A column that holds nothing personal."""
+    return mapped_column(*args, info={"personal": False}, **kwargs)
+
+
+def personal(*args: Any, **kwargs: Any) -> Any:
+    """A column that may hold personal data: exported, purged and redacted by this mark alone."""
+    return mapped_column(*args, info={"personal": True}, **kwargs)
+
+
+def init_app(app: Flask, url: str, threads: int = 32) -> None:
+    """Attach the database to the app and keep its engine for the drains' threads."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    options: dict[str, Any] = {"pool_pre_ping": not url.startswith("sqlite")}
+    if url.startswith("sqlite"):
+        options["connect_args"] = {"timeout": 30, "check_same_thread": False}
+    options |= {"pool_size": threads, "max_overflow": 16}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    db.init_app(app)
+    with app.app_context():
+        use(db.engine)
+
+
+def use(new: Engine) -> None:
+    """Make `new` the engine of this process and teach it our transaction manners."""
+    global _engine
+    _engine = new
+    if new.dialect.name == "sqlite" and not event.contains(new, "connect", _sqlite_connect):
+        event.listen(new, "connect", _sqlite_connect)
+        event.listen(new, "begin", _sqlite_begin)
+
+
+def engine() -> Engine:
+    """The engine of this process."""
+    if _engine is None:
+        raise RuntimeError("the database is not set up; call create_app first")
+    return _engine
+
+
+def after_fork() -> None:
+    """Forget the parent's connections in a forked child without closing them for the parent."""
+    if _engine is not None:
+        _engine.dispose(close=False)
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    # The driver's own BEGIN would let a released savepoint survive an outer rollback; we say BEGIN ourselves.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Any) -> None:
+    mode = connection.get_execution_options().get("begin", "")
+    connection.exec_driver_sql(f"BEGIN {mode}".strip())
+
+
+@contextmanager
+def _session(options: dict[str, str]) -> Iterator[Session]:
+    bind = engine()
+    if bind.dialect.name == "sqlite":
+        bind = bind.execution_options(**options)
+    _open.count = open_transactions() + 1
+    session = Session(bind, expire_on_commit=False)
+    try:
+        with session.begin():
+            yield session
+    finally:
+        session.close()
+        _open.count -= 1
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """A transaction that may write; committed on leaving, rolled back on an exception."""
+    with _session({"begin": "IMMEDIATE"}) as s:
+        yield s
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A transaction that only reads; on SQLite it takes no write lock."""
+    with _session({}) as s:
+        yield s
+
+
+def open_transactions() -> int:
+    """How many of our transactions this thread has open: the network may only be used at 0."""
+    return getattr(_open, "count", 0)
+
+
+def upsert(
+    s: Session,
+    model: type[Base],
+    rows: Sequence[dict[str, Any]],
+    *,
+    key: Sequence[str],
+    update: Sequence[str] = (),
+    newer: str | None = None,
+) -> None:
+    """Insert `rows`; where `key` exists already, update the columns named (none: leave it as it is).
+
+    With `newer`, a row is only updated when its incoming value of that column is greater than the stored one.
+    """
+    if not rows:
+        return
+    dialect = s.get_bind().dialect.name
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement: Any = make(model.__table__)  # type: ignore[arg-type]  # a Table at run time
+    if update:
+        columns = {name: statement.excluded[name] for name in update}
+        where = None if newer is None else statement.excluded[newer] > model.__table__.c[newer]
+        statement = statement.on_conflict_do_update(index_elements=list(key), set_=columns, where=where)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=list(key))
+    s.execute(statement, list(rows))
+
+
+def insert_new(s: Session, model: type[Base], row: dict[str, Any], *, key: Sequence[str]) -> bool:
+    """Insert one row unless `key` (columns of a unique constraint) exists; whether it was new."""
+    make: Any = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = make(model.__table__).values(**row).on_conflict_do_nothing(index_elements=list(key))
+    result: Any = s.execute(statement)
+    return bool(result.rowcount)
+
+
+def skip_locked(s: Session) -> dict[str, bool]:
+    """Arguments of `with_for_update` that let workers claim side by side; SQLite needs none (one writer)."""
+    return {"skip_locked": True} if s.get_bind().dialect.name == "postgresql" else {}
+
+
+def ping() -> bool:
+    """Whether the database answers."""
+    with reading() as s:
+        return s.execute(text("SELECT 1")).scalar_one() == 1
+

@@ -1,0 +1,22 @@
+"""Alembic's environment: runs on the engine it is handed, with a lock time-out so that a migration never hangs."""
+
+from alembic import context
+from sqlalchemy import text
+
+from shopapp.records import models  # noqa: F401  # fills the metadata
+from shopapp.records.db import Base
+
+connectable = context.config.attributes["engine"]
+
+with connectable.connect() as connection:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET lock_timeout = '5s'"))
+        connection.commit()
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,48 @@
+"""The tables, one noun a file. Every column is marked personal or not (see `records.db.personal` and `plain`)."""
+
+from shopapp.records.models.account import Account, AccountSite, AccountStatus, ChannelOutage
+from shopapp.records.models.alert import (
+    Category,
+    InboxMessage,
+    Incident,
+    Mail,
+    MailState,
+    NotificationChoice,
+    Severity,
+)
+from shopapp.records.models.chore import Chore
+from shopapp.records.models.login import LoginAttempt, LoginDoor
+from shopapp.records.models.order import Backfill, HeldReason, Order, OrderLine, OrderState, PriorImport
+from shopapp.records.models.plan import FxRate, UsageEntry
+from shopapp.records.models.shop import Shop, ShopStatus
+from shopapp.records.models.trail import AuditEntry, JournalEntry, Receipt
+
+__all__ = [
+    "Account",
+    "AccountSite",
+    "AccountStatus",
+    "AuditEntry",
+    "Backfill",
+    "Category",
+    "ChannelOutage",
+    "Chore",
+    "FxRate",
+    "HeldReason",
+    "InboxMessage",
+    "Incident",
+    "JournalEntry",
+    "LoginAttempt",
+    "LoginDoor",
+    "Mail",
+    "MailState",
+    "NotificationChoice",
+    "Order",
+    "OrderLine",
+    "OrderState",
+    "PriorImport",
+    "Receipt",
+    "Severity",
+    "Shop",
+    "ShopStatus",
+    "UsageEntry",
+]
