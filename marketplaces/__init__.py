@@ -1,1 +1,1 @@
-"""Marketplaces as stateless translators: our nouns in, wire calls out, and back. Knows no shop, database, web or queue."""
+"""Marketplaces as stateless translators: our nouns in, wire calls out, and back. No shop, database, web or queue."""

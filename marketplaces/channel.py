@@ -43,7 +43,7 @@ class Realm:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A token bucket of the remote: `rate` permits a second (text, so that no float is near), `burst` at most at once."""
+    """A token bucket of the remote: `rate` permits a second (text: no floats), `burst` at most at once."""
 
     operation: str
     rate: str
@@ -52,7 +52,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class AppKeys:
-    """Our registered application at this channel, from the settings: ids, secrets, and bases for the loopback sandbox."""
+    """Our registered application at this channel, from the settings: ids, secrets, bases for the sandbox."""
 
     values: Mapping[str, str]
 
@@ -104,8 +104,8 @@ class Step:
 class Renewal:
     """A renewal that the seller began at the marketplace: checked, and not yet bound to anybody here.
 
-    `callback` is the marketplace's own address to go on to; `realm` is known from it. Only existing accounts of the same
-    seller and realm may be renewed this way.
+    `callback` is the marketplace's own address to go on to; `realm` is known from it. Only existing accounts of the
+    same seller and realm may be renewed this way.
     """
 
     realm: str
@@ -125,7 +125,9 @@ class Channel(ABC):
     realms: tuple[Realm, ...]
     fields: tuple[Field, ...] = ()  # of the typed way; for OAuth channels: of *Reconnect manually*
     manual_label: str = ""  # label of the typed way beside a login ("Reconnect manually with ..."), "" if there is none
-    settings: tuple[str, ...] = ()  # names of the app keys, without the CHANNEL_ prefix; all needed before it is offered
+    settings: tuple[
+        str, ...
+    ] = ()  # names of the app keys, without the CHANNEL_ prefix; all needed before it is offered
     limits: tuple[Limit, ...] = ()
     poll_seconds: int = 300  # the shortest sustainable poll interval of one account
     overlap: timedelta = timedelta(minutes=10)
@@ -166,7 +168,7 @@ class Channel(ABC):
 
     @abstractmethod
     def finish_login(self, http: Http, request: LoginRequest, answer: Mapping[str, str], now: datetime) -> Credentials:
-        """Exchange the callback's parameters for credentials. LoginDeclined, AuthRevoked (dead code), OurFault, Transient."""
+        """Credentials for the callback's parameters. LoginDeclined, AuthRevoked (dead code), OurFault, Transient."""
 
     @abstractmethod
     def typed(self, values: Mapping[str, str], now: datetime) -> Credentials:

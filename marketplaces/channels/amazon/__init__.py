@@ -1,0 +1,84 @@
+"""Amazon, by the Selling Partner API: declares the channel and hands each question to its module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from marketplaces.channel import AppKeys, Channel, Line, LoginKind, LoginRequest, Renewal, Step
+from marketplaces.channels.amazon import calls, login, orders, regions, repair, sellers
+from marketplaces.data import Credentials, Order, OrderPage, OrderQuery, Seller
+from marketplaces.wire import Http
+
+
+class Amazon(Channel):
+    """Amazon: 180 s is the floor of its order search (one permit each 178.6 s), with two minutes of lag of its own."""
+
+    key = "amazon"
+    name = "Amazon"
+    login_kind = LoginKind.OAUTH2
+    account_needed = repair.ACCOUNT_NEEDED
+    realms = regions.REALMS
+    fields = login.FIELDS
+    manual_label = "Reconnect manually with seller ID and refresh token"
+    settings = ("CLIENT_ID", "CLIENT_SECRET", "APPLICATION_ID")
+    limits = calls.LIMITS
+    poll_seconds = 180
+    overlap = timedelta(minutes=10)
+    known_lifetime = login.LIFETIME
+    app_id_key = "APPLICATION_ID"
+    steps = repair.STEPS
+
+    def hosts(self, keys: AppKeys) -> tuple[str, ...]:
+        """The API of the three regions and the token endpoint, or what the keys put in their place."""
+        addresses = [regions.api_base(keys, realm.key) for realm in self.realms] + [regions.token_url(keys)]
+        names = []
+        for address in addresses:
+            parts = urlsplit(address)
+            plain = parts.scheme == "https" and parts.port is None
+            names.append(str(parts.hostname) if plain else f"{parts.scheme}://{parts.netloc}")
+        return tuple(dict.fromkeys(names))
+
+    def step_link(self, step: Step, keys: AppKeys, realm: str) -> str:
+        """As the base class says; the sandbox has pages of its own."""
+        return repair.step_link(step, keys, realm)
+
+    def login_url(self, request: LoginRequest) -> str:
+        """The consent page of the region."""
+        return login.login_url(request)
+
+    def finish_login(self, http: Http, request: LoginRequest, answer: Mapping[str, str], now: datetime) -> Credentials:
+        """From `state`, `selling_partner_id` and `spapi_oauth_code`; good for 365 days."""
+        return login.finish_login(http, request, answer, now)
+
+    def renew_redirect(self, keys: AppKeys, params: Mapping[str, str]) -> Renewal:
+        """Checks the renewal that a seller began in Manage Your Apps."""
+        return login.renew_redirect(keys, params)
+
+    def renewal_url(self, renewal: Renewal, state: str, redirect_uri: str) -> str:
+        """Amazon's address to go on to."""
+        return login.renewal_url(renewal, state, redirect_uri)
+
+    def typed(self, values: Mapping[str, str], now: datetime) -> Credentials:
+        """Seller id and refresh token."""
+        return login.typed(values, now)
+
+    def refresh(self, http: Http, keys: AppKeys, realm: str, credentials: Credentials, now: datetime) -> Credentials:
+        """Access for an hour; the token endpoint is the same in all regions."""
+        return login.refresh(http, keys, credentials, now)
+
+    def identify(self, line: Line) -> Seller:
+        """By its marketplace participations."""
+        return sellers.identify(line)
+
+    def search_orders(self, line: Line, query: OrderQuery) -> OrderPage:
+        """Up to 100 orders with their items."""
+        return orders.search(line, query)
+
+    def get_order(self, line: Line, order_id: str, site: str) -> Order:
+        """One order with its items."""
+        return orders.get(line, order_id, site)
+
+
+CHANNEL = Amazon()

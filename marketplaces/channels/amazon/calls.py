@@ -1,0 +1,48 @@
+"""One signed call to the Selling Partner API, with its rate bucket. Vendor: "Usage plans", "Connect to the SP-API"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from requests import PreparedRequest
+from requests.auth import AuthBase
+
+from marketplaces.channel import Limit, Line
+from marketplaces.channels.amazon.answers import check
+from marketplaces.channels.amazon.regions import api_base
+from marketplaces.wire import Bucket
+
+SEARCH_ORDERS = Limit("searchOrders", "0.0056", 20)
+GET_ORDER = Limit("getOrder", "0.5", 30)
+PARTICIPATIONS = Limit("getMarketplaceParticipations", "0.016", 15)
+SEARCH_LISTINGS = Limit("searchListingsItems", "5", 5)
+LIMITS = (SEARCH_ORDERS, GET_ORDER, PARTICIPATIONS, SEARCH_LISTINGS)
+
+
+class _Access(AuthBase):
+    """Amazon's own header for the access token."""
+
+    def __init__(self, line: Line) -> None:
+        self._token = line.credentials.access_token
+        self._date = line.now().strftime("%Y%m%dT%H%M%SZ")
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["x-amz-access-token"] = self._token
+        request.headers["x-amz-date"] = self._date
+        return request
+
+
+def get(line: Line, limit: Limit, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The JSON object at `path`. Buckets are per seller, region and operation. Raises the error families."""
+    secrets = (line.credentials.access_token, *line.credentials.secrets.values(), line.keys.get("CLIENT_SECRET"))
+    answer = line.http.request(
+        limit.operation,
+        "GET",
+        api_base(line.keys, line.realm) + path,
+        params=params,
+        auth=_Access(line),
+        bucket=Bucket(f"amazon:{line.realm}:{line.seller_id}:{limit.operation}", limit.rate, limit.burst),
+        secrets=secrets,
+    )
+    return check(answer, secrets=secrets)

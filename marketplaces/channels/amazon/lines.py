@@ -1,0 +1,119 @@
+"""Turns settled amounts into order lines, charges and tax lines. Pure arithmetic on minor units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from marketplaces.channels.amazon.amounts import CHARGES, ITEM, TIP, Parts, Settled
+from marketplaces.data import OrderLine, ShippingLine, TaxLine
+from marketplaces.money import Money
+from marketplaces.text import clean
+
+TITLES = {
+    "SHIPPING": "Shipping",
+    "GIFT_WRAP": "Gift wrap",
+    "COD_FEE": "Cash on delivery fee",
+    "OTHER": "Other charges",
+    TIP: "Delivery tip",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of the wire with its amounts; `liable` tells that Amazon collects and remits its tax."""
+
+    raw: Mapping[str, Any]
+    quantity: int
+    parts: Parts
+    liable: bool
+
+
+def rate(tax: int, base: int) -> Decimal:
+    """tax / base as a fraction with the fewest digits, 4 to 6, that give the tax again; 0 where there is no base."""
+    if base <= 0:
+        return Decimal(0)
+    exact = Decimal(tax) / Decimal(base)
+    for digits in (4, 5, 6):
+        found = exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+        if (found * base).to_integral_value(rounding=ROUND_HALF_UP) == tax:
+            return found
+    return found
+
+
+def order_lines(item: Item, settled: Settled, currency: str) -> list[OrderLine]:
+    """The lines of one item: one, or two when its price is not a whole number of minor units a piece.
+
+    3 pieces for 10.00 become 1 at 3.34 and 2 at 3.33 (the second with ":2" after its id), so that nothing is lost.
+    """
+    parts = item.parts
+    price, discount, tax = parts.prices[ITEM], parts.discounts.get(ITEM, 0), parts.taxes.get(ITEM, 0)
+    low, dearer = divmod(price, item.quantity)
+    pieces = [(dearer, low + 1), (item.quantity - dearer, low)] if dearer else [(item.quantity, low)]
+    lines: list[OrderLine] = []
+    for number, (quantity, unit) in enumerate(pieces):
+        last = number == len(pieces) - 1
+        off = discount if last else discount * (quantity * unit) // price
+        part = tax if last else tax * (quantity * unit) // price
+        lines.append(_line(item, number, (quantity, unit, off, part), settled.taxes_included, currency))
+        discount, tax = discount - off, tax - part
+    return lines
+
+
+def _line(item: Item, number: int, amounts: tuple[int, int, int, int], included: bool, currency: str) -> OrderLine:
+    quantity, unit, discount, tax = amounts
+    raw = item.raw
+    product = raw["product"]
+    cancel = (raw.get("cancellation") or {}).get("cancellationRequest")
+    net = quantity * unit - discount
+    return OrderLine(
+        line_id=clean(raw["orderItemId"], 64) + (f":{number + 1}" if number else ""),
+        sku=clean(product.get("sellerSku"), 255, keep_spaces=True),
+        title=clean(product.get("title"), 255) or clean(product.get("asin"), 64),
+        quantity=quantity,
+        unit_price=Money(unit, currency),
+        total=Money(net + (0 if included else tax), currency),
+        discount=Money(discount, currency),
+        taxes=_taxes({item.liable: (tax, net)}, included, currency),
+        cancel_requested=bool(cancel),
+    )
+
+
+def charges(items: list[Item], settled: Settled, currency: str) -> tuple[ShippingLine, ...]:
+    """Shipping and the like, summed over the items, and the tip."""
+    found = []
+    for kind in CHARGES:
+        price = discount = 0
+        taxes: dict[bool, tuple[int, int]] = {}
+        for item in items:
+            one, off = item.parts.prices.get(kind, 0), item.parts.discounts.get(kind, 0)
+            tax, base = taxes.get(item.liable, (0, 0))
+            taxes[item.liable] = (tax + item.parts.taxes.get(kind, 0), base + one - off)
+            price, discount = price + one, discount + off
+        tax_sum = sum(tax for tax, _ in taxes.values())
+        if price or discount or tax_sum:
+            found.append(
+                ShippingLine(
+                    title=TITLES[kind],
+                    price=Money(price, currency),
+                    total=Money(price - discount + (0 if settled.taxes_included else tax_sum), currency),
+                    discount=Money(discount, currency),
+                    code=kind,
+                    taxes=_taxes(taxes, settled.taxes_included, currency),
+                )
+            )
+    if settled.tips:
+        tip = Money(settled.tips, currency)
+        found.append(ShippingLine(TITLES[TIP], tip, tip, Money.zero(currency), TIP))
+    return tuple(found)
+
+
+def _taxes(amounts: dict[bool, tuple[int, int]], included: bool, currency: str) -> tuple[TaxLine, ...]:
+    """Tax lines from {collected by Amazon: (tax, price after discount)}; no line where there is no tax."""
+    return tuple(
+        TaxLine("Tax", Money(tax, currency), rate(tax, base - tax if included else base), True, liable)
+        for liable, (tax, base) in amounts.items()
+        if tax
+    )

@@ -1,0 +1,246 @@
+"""The socket side of every call: total deadline, size cap, allowed hosts. Judges nothing; `wire` and `login` do that.
+
+`requests` bounds only the silence between two reads: headers or a body dripped byte by byte keep a call alive for ever,
+and a small gzip body may grow to gigabytes. Here a watchdog shuts the socket at the deadline and the decoded size is capped.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterable, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+CONNECT_SECONDS = 10
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_current = threading.local()
+
+
+class WireFailure(Exception):
+    """No usable answer. `sent` tells that at least a part of the request left this machine; the text holds no secret."""
+
+    def __init__(self, words: str, *, sent: bool) -> None:
+        self.words = words
+        self.sent = sent
+        super().__init__(words)
+
+
+class Hosts:
+    """Where calls may go: "api.example.com" (exact), ".example.com" (any host under it), or a loopback origin.
+
+    A plain-http origin must be loopback: it is how a configured base of the sandbox is allowed. ValueError otherwise.
+    """
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self._names: set[str] = set()
+        self._origins: set[tuple[str, str, int]] = set()
+        for entry in allowed:
+            if "://" not in entry:
+                self._names.add(entry.lower())
+                continue
+            origin = self._origin(entry)
+            if origin[0] != "https" and origin[1] not in LOOPBACK:
+                raise ValueError(f"{entry[:200]!r}: only https is allowed, except for loopback")
+            self._origins.add(origin)
+
+    @staticmethod
+    def _origin(url: str) -> tuple[str, str, int]:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or "\\" in url:
+            raise ValueError("not a usable address")
+        return parts.scheme, parts.hostname.lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+    def allow(self, url: str) -> bool:
+        """Whether a call to `url` may be made."""
+        try:
+            origin = self._origin(url)
+        except ValueError:
+            return False
+        if origin in self._origins:
+            return True
+        scheme, name, port = origin
+        if scheme != "https" or port != 443:
+            return False
+        return name in self._names or any(entry[0] == "." and name.endswith(entry) for entry in self._names)
+
+
+class _Watch:
+    """The watchdog of one call: at the deadline it shuts down the call's socket, whichever layer is reading from it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.sent = False
+        self.fired = False
+        self._lock = threading.Lock()
+        self._handle: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._fire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Watch:
+        _current.watch = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        _current.watch = None
+        with self._lock:
+            self._drop()
+
+    def hold(self, sock: socket.socket) -> None:
+        """Watch `sock`, by a duplicate: TLS takes the original over, and a closing answer gives it away."""
+        with self._lock:
+            self._drop()
+            self._handle = socket.socket(fileno=os.dup(sock.fileno()))
+            if self.fired:
+                self._shut()
+
+    def _fire(self) -> None:
+        with self._lock:
+            self.fired = True
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._handle is not None:
+            try:
+                self._handle.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the other side was faster
+
+    def _drop(self) -> None:
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
+
+
+class _Watched:
+    """Mixed into urllib3's connections: shows their socket to the watchdog and notes when the first byte leaves."""
+
+    sock: Any
+    auto_open: int
+
+    def _new_conn(self) -> socket.socket:
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # of the connection class beside us
+        _current.watch.hold(sock)
+        return sock
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:
+            _current.watch.hold(self.sock)
+        super().request(*args, **kwargs)  # type: ignore[misc]  # of the connection class beside us
+
+    def send(self, data: Any) -> None:
+        if self.sock is None and self.auto_open:
+            self.connect()  # type: ignore[attr-defined]  # of the connection class beside us
+        _current.watch.sent = True
+        super().send(data)  # type: ignore[misc]  # of the connection class beside us
+
+
+class _PlainConnection(_Watched, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_Watched, HTTPSConnection):
+    pass
+
+
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class Transport(HTTPAdapter):
+    """A pooled adapter whose answers come complete, within `seconds` and `cap` decoded bytes, from allowed hosts only.
+
+    Raises WireFailure for everything else. Used by `wire.Http` and mounted on OAuth sessions. Safe for threads.
+    """
+
+    def __init__(self, hosts: Hosts, *, seconds: float = 30, cap: int = 20_000_000) -> None:
+        self.hosts = hosts
+        self.seconds = seconds
+        self.cap = cap
+        super().__init__(pool_connections=16, pool_maxsize=32)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Like the parent's, with connections that the watchdog can see."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """The whole answer to `request`. `stream`, `timeout` and `proxies` of the caller do not count here."""
+        if not self.hosts.allow(request.url or ""):
+            raise WireFailure("the address is not on the list of allowed hosts", sent=False)
+        with _Watch(self.seconds) as watch:
+            try:
+                limits = (min(CONNECT_SECONDS, self.seconds), self.seconds)
+                response = super().send(request, stream=True, timeout=limits, verify=verify, cert=cert)
+                try:
+                    content = self._read(response)
+                finally:
+                    # A body that was read to its end has given its connection back already; this drops the others.
+                    response.close()
+            except WireFailure:
+                raise
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                words = self._late() if watch.fired else f"no usable answer ({_reason(error)})"
+                raise WireFailure(words, sent=watch.sent) from None  # its own text may quote the address
+            if watch.fired:
+                # Without a length, a body that was shut off looks complete.
+                raise WireFailure(self._late(), sent=True)
+        response.encoding = "utf-8"  # else libraries that log `.text` would guess an encoding from megabytes
+        response._content = content
+        response._content_consumed = True  # type: ignore[attr-defined]  # how requests remembers a read body
+        return response
+
+    def _late(self) -> str:
+        return f"no complete answer within {self.seconds:g} seconds"
+
+    def _read(self, response: requests.Response) -> bytes:
+        if 300 <= response.status_code < 400:
+            raise WireFailure(f"redirects are not followed (status {response.status_code})", sent=True)
+        kept = bytearray()
+        for chunk in response.iter_content(65_536):
+            kept += chunk
+            if len(kept) > self.cap:
+                raise WireFailure(f"the answer is larger than {self.cap} bytes", sent=True)
+        return bytes(kept)
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost class name: what happened, without the address, which may hold secrets."""
+    seen: BaseException | None = error
+    name = type(error).__name__
+    while seen is not None:
+        name = type(seen).__name__
+        inner = getattr(seen, "reason", None) or (seen.args[0] if seen.args else None)
+        if isinstance(seen, UnicodeError):
+            break
+        seen = inner if isinstance(inner, BaseException) else seen.__cause__ or seen.__context__
+    return name
+
+
+def prepare(session: requests.Session, transport: Transport) -> None:
+    """Make `session` speak through `transport` only: no proxies or passwords from the environment, no cookies kept."""
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.adapters.clear()
+    session.mount("https://", transport)
+    session.mount("http://", transport)

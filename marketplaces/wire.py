@@ -1,0 +1,242 @@
+"""`Http`: the one way to a marketplace. Turns every outcome into an `Answer` or an error family; knows no channel.
+
+No retries happen here: the database holds the next try. Statuses 429, 5xx, 3xx and nonsense are judged here; 2xx and
+the other 4xx with a JSON body go back to the channel, whose `answers` module knows what they mean.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from requests.auth import AuthBase
+
+from marketplaces.errors import RateLimited, Transient
+from marketplaces.text import clean, redact
+from marketplaces.transport import Hosts, Transport, WireFailure, prepare
+
+__all__ = ["Answer", "Bucket", "Http", "clean", "parse_json", "redact", "retry_after"]
+
+MAX_WAIT = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The token bucket that a call draws from: `rate` permits a second (text), `burst` at most at once."""
+
+    key: str
+    rate: str
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer. `body` is the parsed JSON with Decimal for fractions (None for 204), `text` what was received.
+
+    `fallback` tells that the text was not UTF-8 and was read as Latin-1 (only for answers that are not JSON).
+    """
+
+    call: str
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    text: str
+    fallback: bool = False
+
+    def header(self, name: str) -> str:
+        """The header `name`, "" when absent."""
+        return self.headers.get(name.lower(), "")
+
+    def object(self) -> dict[str, Any]:
+        """The body as a JSON object; Transient when it is something else."""
+        if not isinstance(self.body, dict):
+            raise Transient(f"a JSON object was expected, not {_kind(self.body)}", call=self.call, status=self.status)
+        return self.body
+
+
+def _kind(body: Any) -> str:
+    names = {type(None): "nothing", list: "a list", str: "a text", bool: "a truth value"}
+    return names.get(type(body), "a number")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def parse_json(raw: bytes) -> Any:
+    """Strict JSON from strict UTF-8 (byte order mark allowed): fractions as Decimal, no NaN. ValueError otherwise."""
+    try:
+        return jsonlib.loads(raw.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ArithmeticError:
+        raise ValueError("a number out of all bounds") from None
+
+
+def retry_after(value: str, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for, 0 to 3600: whole, fractional or an HTTP date. None if it says nothing."""
+    value = value.strip()
+    try:
+        seconds = Decimal(value)
+    except ArithmeticError:
+        try:
+            when = parsedate_to_datetime(value)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        seconds = Decimal(int((when - now).total_seconds()))
+    if seconds.is_nan():
+        return None
+    return float(min(max(seconds, Decimal(0)), Decimal(MAX_WAIT)))
+
+
+def _unpaced(key: str, rate: str, burst: int) -> None:
+    return None
+
+
+class Http:
+    """Calls with deadline, size cap and pacing. One per process is enough; safe for threads and after a fork.
+
+    `hosts` lists where calls may go (see transport.Hosts). `pace(key, rate, burst)` takes a permit or raises
+    RateLimited; `observe(key, rate)` hears the rate that the remote states. `now` is asked only to read dates in headers.
+    """
+
+    def __init__(
+        self,
+        hosts: Collection[str],
+        *,
+        now: Callable[[], datetime],
+        pace: Callable[[str, str, int], None] = _unpaced,
+        observe: Callable[[str, str], None] | None = None,
+        seconds: float = 30,
+        cap: int = 20_000_000,
+    ) -> None:
+        self.hosts = Hosts(hosts)
+        self.pace = pace
+        self.observe = observe
+        self.now = now
+        self._limits: tuple[float, int] = (seconds, cap)
+        self._lock = threading.Lock()
+        self._session: requests.Session | None = None
+        self._pid = 0
+
+    def close(self) -> None:
+        """Close pooled connections."""
+        with self._lock:
+            if self._session is not None:
+                self._session.close()
+                self._session = None
+
+    def session(self) -> requests.Session:
+        """The pooled session of this process: connections made before a fork are left to the parent."""
+        with self._lock:
+            if self._session is None or self._pid != os.getpid():
+                self._session = requests.Session()
+                self._pid = os.getpid()
+                prepare(self._session, Transport(self.hosts, seconds=self._limits[0], cap=self._limits[1]))
+            return self._session
+
+    def transport(self) -> Transport:
+        """The pooled adapter, to be mounted on a session of another kind (OAuth)."""
+        adapter = self.session().get_adapter("https://")
+        assert isinstance(adapter, Transport)  # nothing else is ever mounted
+        return adapter
+
+    def request(
+        self,
+        call: str,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        auth: AuthBase | None = None,
+        bucket: Bucket | None = None,
+        secrets: Iterable[str] = (),
+    ) -> Answer:
+        """A JSON call named `call`: its 2xx or 4xx answer. RateLimited and Transient for all else, texts redacted."""
+        request = requests.Request(
+            method, url, params=params, data=form, json=json, headers=dict(headers or {}), auth=auth
+        )
+        response = self._send(call, request, bucket)
+        answer = _without_body(call, response)
+        self.refuse(answer, response.content, secrets)
+        if answer.status == 204:
+            return answer
+        try:
+            body = parse_json(response.content)
+        except ValueError as error:
+            raise self._nonsense(answer, f"no readable JSON: {type(error).__name__}") from None
+        if body is None:
+            raise self._nonsense(answer, "an empty answer")
+        return Answer(call, answer.status, answer.headers, body, response.content.decode("utf-8-sig"))
+
+    def text(self, call: str, url: str, *, params: Mapping[str, str] | None = None) -> Answer:
+        """A GET whose answer is text of any kind (XML, CSV). UTF-8, else Latin-1 with `fallback` set."""
+        response = self._send(call, requests.Request("GET", url, params=params), None)
+        answer = _without_body(call, response)
+        self.refuse(answer, response.content, ())
+        try:
+            return Answer(call, answer.status, answer.headers, None, response.content.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            return Answer(call, answer.status, answer.headers, None, response.content.decode("latin-1"), fallback=True)
+
+    def refuse(self, answer: Answer, raw: bytes, secrets: Iterable[str]) -> None:
+        """Raise RateLimited for 429 and Transient for 408, 5xx and odd statuses; return for 2xx and other 4xx."""
+        status = answer.status
+        words = redact(clean(raw[:2000].decode("utf-8", "replace"), 300), secrets)
+        details: dict[str, Any] = {"status": status, "call": answer.call, "request_id": request_id(answer.headers)}
+        if status == 429:
+            raise RateLimited(retry_after(answer.header("retry-after"), self.now()), words, **details)
+        if 200 <= status < 300 or (400 <= status < 500 and status != 408):
+            return
+        raise Transient(words, maybe_done=True, **details)
+
+    def _send(self, call: str, request: requests.Request, bucket: Bucket | None) -> requests.Response:
+        if bucket is not None:
+            self.pace(bucket.key, bucket.rate, bucket.burst)
+        request.headers = {"Accept-Encoding": "gzip", "User-Agent": "shopapp (Language=Python)", **request.headers}
+        session = self.session()
+        try:
+            response = session.send(session.prepare_request(request), allow_redirects=False)
+        except WireFailure as failure:
+            raise Transient(failure.words, maybe_done=failure.sent, call=call) from failure
+        except requests.RequestException as error:
+            # The request could not even be made; the text of the library may quote the address.
+            raise Transient(f"not sent ({type(error).__name__})", call=call) from None
+        stated = response.headers.get("x-amzn-RateLimit-Limit")
+        if stated and bucket is not None and self.observe is not None:
+            self.observe(bucket.key, stated)
+        return response
+
+    def _nonsense(self, answer: Answer, words: str) -> Transient:
+        return Transient(
+            words,
+            maybe_done=True,
+            status=answer.status,
+            call=answer.call,
+            request_id=request_id(answer.headers),
+        )
+
+
+def _without_body(call: str, response: requests.Response) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(call, response.status_code, headers, None, "")
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """The remote's id of this exchange, for a support case; "" when it gives none. Keys are lower case."""
+    for name in ("x-amzn-requestid", "x-request-id", "trace-id"):
+        if headers.get(name):
+            return clean(headers[name], 100)
+    return ""
