@@ -14,9 +14,11 @@ body{margin:0;background:#f3f4f6;color:#1f2430;font:15px/1.55 system-ui,"Liberat
 .bar{background:{{ accent }};color:#fff;padding:12px 20px;display:flex;gap:6px 16px;flex-wrap:wrap;align-items:baseline}
 .bar strong{font-size:17px}.bar a{color:#fff}
 main{max-width:{{ width }}px;margin:24px auto;padding:0 16px}
-.card{background:#fff;border:1px solid #dfe2e8;border-radius:10px;padding:20px;margin-bottom:16px;overflow-wrap:anywhere}
+.card{background:#fff;border:1px solid #dfe2e8;border-radius:10px;padding:20px;
+margin-bottom:16px;overflow-wrap:anywhere}
 h1{font-size:21px;line-height:1.3;margin:0 0 12px}h2{font-size:16px;margin:0 0 8px}p{margin:0 0 12px}
-table{width:100%;border-collapse:collapse}td,th{text-align:left;padding:8px;border-bottom:1px solid #eceef2;vertical-align:top}
+table{width:100%;border-collapse:collapse}
+td,th{text-align:left;padding:8px;border-bottom:1px solid #eceef2;vertical-align:top}
 th{font-weight:600;color:#545b6b}ul{margin:0 0 12px;padding-left:20px}
 button,.button{font:inherit;font-weight:600;border:1px solid #b9bec9;border-radius:8px;background:#fff;color:#1f2430;
 padding:9px 16px;cursor:pointer;text-decoration:none;display:inline-block}

@@ -1,0 +1,23 @@
+"""The stand-in for Amazon: seller pages, Login with Amazon, SP-API orders 2026-01-01 and sellers, and their switches.
+
+Written from the vendor's contracts and from answers observed live; it owns the state of sellers and their orders.
+"""
+
+from flask import Flask
+
+from tests.sandbox.amazon import control, login, manage, orders, tokens
+from tests.sandbox.amazon.buckets import Buckets
+from tests.sandbox.amazon.sellers import Sellers
+from tests.sandbox.world import World
+
+
+def register(app: Flask, world: World) -> None:
+    """Add all routes of this stand-in."""
+    sellers = Sellers(world)
+    buckets = Buckets(world)
+    pages = login.SellerPages(world, sellers)
+    login.register(app, pages)
+    manage.register(app, pages)
+    tokens.register(app, world, sellers)
+    orders.register(app, orders.Api(world, sellers, buckets))
+    control.register(app, world, sellers, buckets)
