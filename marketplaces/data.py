@@ -107,7 +107,7 @@ class TaxLine:
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """One position. `total` is what the buyer pays for it (quantity x unit price - discount, plus tax if prices are net)."""
+    """One position. `total` is what the buyer pays for it (quantity x price - discount, plus tax if prices are net)."""
 
     line_id: str
     sku: str
@@ -136,8 +136,8 @@ class ShippingLine:
 class Order:
     """One sale, mapped totally: lines + charges + rounding = total to the minor unit, else `Rejected` was raised.
 
-    `taxes_included` tells whether unit prices and charges hold the tax. `rounding` (at most one minor unit a line) is the
-    rest that makes the sum right. `flags` are catalogue keys of things the merchant should know (prime, gift, no_tax_told).
+    `taxes_included` tells whether unit prices and charges hold the tax. `rounding` (at most one minor unit a line) is
+    the rest that makes the sum right. `flags` are catalogue keys of what the merchant should know (prime, no_tax_told).
     """
 
     order_id: str
@@ -191,8 +191,8 @@ class OrderQuery:
 class OrderPage:
     """One page. `next_token` is "" on the last page; `until` is the server's time up to which this sweep is complete.
 
-    `until` is None on all pages but the last. `missing` names parts (in the channel's own terms) that the remote refused
-    for want of a permission: the page is good without them, and the merchant is told as for PermissionMissing.
+    `until` is None on all pages but the last. `missing` names parts (in the channel's own terms) that the remote
+    refused for want of a permission: the page is good without them, and the merchant is told as for PermissionMissing.
     """
 
     orders: tuple[Order | Unmapped, ...]

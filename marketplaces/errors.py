@@ -1,7 +1,7 @@
-"""The error families, named by what must happen next. Channels raise them; only `shopapp.verdict` decides what they mean.
+"""The error families, named by what must happen next. Channels raise them; `shopapp.verdict` decides what they mean.
 
-Every remote trouble is one of these, raised `from` its cause. `words` are the remote's own words (already redacted), kept
-for the merchant to read; `call` names the remote operation; `request_id` is the remote's id for a support case.
+Every remote trouble is one of these, raised `from` its cause. `words` are the remote's own words (already redacted),
+kept for the merchant to read; `call` names the remote operation; `request_id` is the remote's id for a support case.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 class RemoteError(Exception):
     """Base of the families; never raised itself.
 
-    `words` is what the remote said, redacted and cut to 500 characters; `status` the HTTP status if there was an answer;
+    `words` is what the remote said, redacted and cut to 500 characters; `status` the HTTP status if there was one;
     `code` the remote's own error code; `call` our name of the operation (for example `searchOrders`).
     """
 
@@ -36,14 +36,14 @@ class AuthExpired(RemoteError):
 
 
 class AuthRevoked(RemoteError):
-    """The remote refuses our access for good (revoked, password changed, or not told which): a person must log in again."""
+    """The remote refuses our access for good (revoked, or not told why): a person must log in again."""
 
 
 class AccessStale(RemoteError):
     """The short-lived access is no longer accepted: refresh once, then repeat the call once.
 
-    It says nothing about the authorisation itself: only the answer to the refresh does. A second one with fresh access is
-    the remote's nonsense and counts as Transient.
+    It says nothing about the authorisation itself: only the answer to the refresh does. A second one with fresh access
+    is the remote's nonsense and counts as Transient.
     """
 
 

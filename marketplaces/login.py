@@ -1,7 +1,7 @@
 """The two kinds of login that channels share: OAuth 2 (code, PKCE, refresh) and typed credentials.
 
-OAuth2Session of requests-oauthlib builds and reads the token calls and nothing else: its automatic refresh is never used
-(it stampedes and leaks call arguments into the token request), and our transport carries its calls, for deadline and caps.
+OAuth2Session of requests-oauthlib builds and reads the token calls and nothing else: its automatic refresh is never
+used (it stampedes and leaks call arguments into the token request); our transport carries its calls within bounds.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class TokenEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token answer: `expires_in` seconds of the access token (None if not told), `refresh_token` "" if not given anew."""
+    """A token answer: `expires_in` seconds (None if not told), `refresh_token` "" if not given anew."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
@@ -112,9 +112,9 @@ def fetch(http: Http, endpoint: TokenEndpoint, *, code: str, redirect_uri: str =
 def refresh(
     http: Http, endpoint: TokenEndpoint, refresh_token: str, *, known_end: datetime | None, now: datetime
 ) -> Token:
-    """New access. A refused refresh token is AuthExpired once `known_end` has passed, else AuthRevoked (not told which).
+    """New access. A refused refresh token is AuthExpired once `known_end` has passed, else AuthRevoked.
 
-    OurFault, PermissionMissing, RateLimited and Transient as their names say; nothing but invalid_grant ends an account.
+    OurFault, PermissionMissing, RateLimited and Transient as their names say; only invalid_grant ends an account.
     """
 
     def run(session: OAuth2Session, url: str) -> Any:
@@ -230,7 +230,7 @@ def _family(error: OAuth2Error, checked: _Checked, expired: bool) -> RemoteError
 
 
 class _Loopback(Transport):
-    """Lets the library, which insists on https, speak to the loopback sandbox without a switch for the whole process."""
+    """Lets the library, which insists on https, speak to the loopback sandbox without a process-wide switch."""
 
     def __init__(self, inner: Transport) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""Text that crosses the border: made harmless on its way in (`clean`) and stripped of secrets on its way out (`redact`)."""
+"""Text that crosses the border: made harmless on its way in (`clean`), free of secrets on its way out (`redact`)."""
 
 from __future__ import annotations
 

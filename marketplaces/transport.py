@@ -1,11 +1,12 @@
 """The socket side of every call: total deadline, size cap, allowed hosts. Judges nothing; `wire` and `login` do that.
 
 `requests` bounds only the silence between two reads: headers or a body dripped byte by byte keep a call alive for ever,
-and a small gzip body may grow to gigabytes. Here a watchdog shuts the socket at the deadline and the decoded size is capped.
+and a small gzip body may grow to gigabytes. A watchdog shuts the socket at the deadline; the decoded size is capped.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -25,7 +26,7 @@ _current = threading.local()
 
 
 class WireFailure(Exception):
-    """No usable answer. `sent` tells that at least a part of the request left this machine; the text holds no secret."""
+    """No usable answer. `sent` tells that a part of the request left this machine; the text holds no secret."""
 
     def __init__(self, words: str, *, sent: bool) -> None:
         self.words = words
@@ -109,10 +110,8 @@ class _Watch:
 
     def _shut(self) -> None:
         if self._handle is not None:
-            try:
+            with contextlib.suppress(OSError):  # the other side may have been faster
                 self._handle.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # the other side was faster
 
     def _drop(self) -> None:
         if self._handle is not None:

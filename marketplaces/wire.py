@@ -82,7 +82,7 @@ def parse_json(raw: bytes) -> Any:
 
 
 def retry_after(value: str, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for, 0 to 3600: whole, fractional or an HTTP date. None if it says nothing."""
+    """Seconds that a Retry-After header asks for, 0 to 3600: number or HTTP date. None if it says nothing."""
     value = value.strip()
     try:
         seconds = Decimal(value)
@@ -106,7 +106,7 @@ class Http:
     """Calls with deadline, size cap and pacing. One per process is enough; safe for threads and after a fork.
 
     `hosts` lists where calls may go (see transport.Hosts). `pace(key, rate, burst)` takes a permit or raises
-    RateLimited; `observe(key, rate)` hears the rate that the remote states. `now` is asked only to read dates in headers.
+    RateLimited; `observe(key, rate)` hears the rate that the remote states. `now` reads dates in headers.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Amazon's money of one order, settled to the minor unit: what is price, discount, charge and tax, and what is owed.
 
-The amounts decide. The contract gives breakdowns per item (ITEM, SHIPPING, GIFT_WRAP, COD_FEE, OTHER, DISCOUNT, TAX) and
-a grand total, but not whether the tax is inside the prices: the reading under which the parts make the total is the true
-one. Vendor examples: 39.99 + tax 10.00 = 49.99 (on top); European prices equal the total (inside). No rate is ever told.
+The amounts decide. The contract gives breakdowns per item (ITEM, SHIPPING, GIFT_WRAP, COD_FEE, OTHER, DISCOUNT, TAX)
+and a grand total, but not whether the tax is inside the prices: the reading under which the parts make the total is the
+true one. Vendor examples: 39.99 + tax 10.00 = 49.99 (on top); European prices equal the total (inside). No rates.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ LAG = timedelta(minutes=2, seconds=15)
 
 
 def search(line: Line, query: OrderQuery) -> OrderPage:
-    """One page. Without the restricted roles Amazon refuses the whole call (403 without details): asked again without."""
+    """One page. Without the restricted roles Amazon refuses the whole call (403, no details): asked again without."""
     params = _params(line, query)
     if params is None:
         return OrderPage((), "", query.created_since)

@@ -10,7 +10,10 @@ _DEVELOP = {one.key: f"https://{one.central}/sellingpartner/developerconsole" fo
 _ACCOUNT = {one.key: f"https://{one.central}/hz/sc/account-information" for one in REGIONS}
 _HEALTH = {one.key: f"https://{one.central}/performance/dashboard" for one in REGIONS}
 
-ACCOUNT_NEEDED = "You need an Amazon seller account with the Professional selling plan, active in at least one marketplace of the region."
+ACCOUNT_NEEDED = (
+    "You need an Amazon seller account with the Professional selling plan, "
+    "active in at least one marketplace of the region."
+)
 
 _SIGN_IN = Step("Sign in to Seller Central as the main user, in the region that this connection belongs to.")
 _OPEN = Step("Open Apps & Services, then Manage Your Apps.", _MANAGE)
@@ -27,13 +30,9 @@ EXPIRED = (
 REVOKED = (
     _SIGN_IN,
     _OPEN,
-    Step(
-        "If our app is listed as disabled, press Enable or Authorize beside it. If it is not listed, access was removed."
-    ),
+    Step("If our app is listed as disabled, press Enable or Authorize. If it is not listed, access was removed."),
     _BACK,
-    Step(
-        "If you copy tokens by hand: authorize the app again, accept the terms, and save the seller ID and refresh token."
-    ),
+    Step("If you copy tokens by hand: authorize the app again, accept the terms, save seller ID and refresh token."),
 )
 INACTIVE = (
     Step("Sign in to Seller Central and read the messages about the state of your account.", _HEALTH),
