@@ -65,6 +65,7 @@ class Incident(Base):
     resolved_how: Mapped[str] = plain(String(64), default="")
     mail_id: Mapped[int | None] = plain(ForeignKey("mail.id"))
     mail_skipped: Mapped[str] = plain(String(32), default="")  # why no mail: category_off, no_address, ...
+    reminded: Mapped[int] = plain(default=0)  # how many reminders of it were queued while it stayed open
 
 
 class MailState(StrEnum):
@@ -81,12 +82,15 @@ class Mail(Due, Base):
     """An outbox row. Alerts are rendered at send time from their incidents; other mails from `kind` and `params`."""
 
     __tablename__ = "mail"
-    __table_args__ = (Index("ix_mail_shop_category", "shop_id", "category", "state"),)
+    __table_args__ = (
+        Index("ix_mail_shop_category", "shop_id", "category", "state"),
+        Index("ix_mail_to_sent", "to_address", "sent_at"),
+    )
 
     id: Mapped[int] = plain(primary_key=True)
     uid: Mapped[str] = plain(String(32), unique=True, default=new_uid)
     shop_id: Mapped[int | None] = plain(ForeignKey("shop.id"))  # None: to the operator
-    kind: Mapped[str] = plain(String(64))  # alert, confirm_address, test, operator
+    kind: Mapped[str] = plain(String(64))  # alert, reminder, confirm_address, test, operator
     category: Mapped[str] = plain(String(32), default="")
     to_address: Mapped[str] = personal(String(320), default="")  # decided at send time for alerts
     subject: Mapped[str] = plain(String(200), default="")

@@ -63,6 +63,7 @@ class Shop(Due, Base):
     alert_address_confirmed_at: Mapped[datetime | None] = plain(Moment)
     alert_address_ticket: Mapped[str] = plain(String(64), default="")  # SHA-256 of the link's secret
     mail_undeliverable_at: Mapped[datetime | None] = plain(Moment)
+    undeliverable_address: Mapped[str] = personal(String(320), default="")  # the one that was refused for good
 
     plan_key: Mapped[str] = plain(String(32), default="trial")
     trial_ends_at: Mapped[datetime | None] = plain(Moment)
