@@ -57,11 +57,10 @@ def contract_path() -> Path | None:
     return path if path.exists() else None
 
 
-def load_contract(path: Path) -> dict[str, Any]:
+def load_contract(path: Path) -> Any:
     """The introspection result (the value of `data`) of the full schema."""
     with gzip.open(path) as file:
-        raw: dict[str, Any] = json.load(file)["data"]
-    return raw
+        return json.load(file)["data"]
 
 
 def read_operations(folder: Path = OPERATIONS) -> dict[str, DocumentNode]:
@@ -137,7 +136,7 @@ def _without_descriptions(value: Any) -> Any:
     return value
 
 
-def prune(raw: dict[str, Any], documents: Iterable[DocumentNode]) -> str:
+def prune(raw: Any, documents: Iterable[DocumentNode]) -> str:
     """The SDL of the part of `raw` that the documents touch, under a header with the licence notice."""
     schema = build_client_schema(raw, assume_valid=True)
     usage = _Usage(schema, info := TypeInfo(schema))
@@ -147,12 +146,13 @@ def prune(raw: dict[str, Any], documents: Iterable[DocumentNode]) -> str:
     # Shopify's own directives are used by none of the operations; the standard ones remain.
     directives = [one for one in raw["__schema"]["directives"] if one["name"] in ("include", "skip", "oneOf")]
     cut = {**raw["__schema"], "types": kept, "directives": directives, "subscriptionType": None}
-    text = print_schema(build_client_schema({"__schema": _without_descriptions(cut)}, assume_valid=True))
+    plain: Any = {"__schema": _without_descriptions(cut)}
+    text = print_schema(build_client_schema(plain, assume_valid=True))
     header = "".join(f"# {line}".rstrip() + "\n" for line in NOTICE.read_text("utf-8").splitlines())
     return f"{header}#\n# Made by tests/sandbox/schema/prune.py; do not edit.\n\n{text}\n"
 
 
-def faults_of(raw: dict[str, Any], documents: dict[str, DocumentNode]) -> list[str]:
+def faults_of(raw: Any, documents: dict[str, DocumentNode]) -> list[str]:
     """What the full schema says against the operations, deprecations included; empty when nothing."""
     schema = build_client_schema(raw, assume_valid=True)
     found = []
