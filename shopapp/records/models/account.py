@@ -133,6 +133,7 @@ class ChannelOutage(Base):
     channel: Mapped[str] = plain(String(32))
     realm: Mapped[str] = plain(String(255))
     failing_since: Mapped[datetime | None] = plain(Moment)
+    window_at: Mapped[datetime | None] = plain(Moment)  # start of the minute in which `failures` are counted
     failures: Mapped[int] = plain(default=0)
     open_until: Mapped[datetime | None] = plain(Moment)
     words: Mapped[str] = plain(String(500), default="")
