@@ -1,0 +1,1 @@
+"""The way of an order: polled, stored, matched, created once in Shopify, mirrored when cancelled, found again."""

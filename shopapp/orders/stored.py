@@ -1,0 +1,164 @@
+"""An order as it is kept: `marketplaces.data.Order` to JSON and back, without loss. Knows neither table nor remote.
+
+Every text is made harmless on the way in, because a NUL that SQLite takes would be refused by PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from marketplaces.data import Address, Money, Order, OrderLine, OrderState, ShippingLine, TaxLine
+from marketplaces.text import clean
+
+LONG = 2000  # characters kept of any one text
+
+
+def pack(order: Order) -> dict[str, Any]:
+    """The order as JSON: money as [minor units, currency], times as ISO 8601, rates as decimal text."""
+    return {
+        "order_id": _text(order.order_id),
+        "site": _text(order.site),
+        "state": order.state.value,
+        "created_at": order.created_at.isoformat(),
+        "updated_at": order.updated_at.isoformat(),
+        "currency": _text(order.currency),
+        "total": _money(order.total),
+        "lines": [_line(line) for line in order.lines],
+        "charges": [_charge(charge) for charge in order.charges],
+        "rounding": None if order.rounding is None else _money(order.rounding),
+        "taxes_included": order.taxes_included,
+        "ship_to": None if order.ship_to is None else _address(order.ship_to),
+        "buyer_name": _text(order.buyer_name),
+        "buyer_email": _text(order.buyer_email),
+        "ship_by": None if order.ship_by is None else order.ship_by.isoformat(),
+        "ignore_reason": _text(order.ignore_reason),
+        "remote_state": _text(order.remote_state),
+        "url": _text(order.url),
+        "flags": [_text(flag) for flag in order.flags],
+        "attributes": {_text(key): _text(value) for key, value in order.attributes.items()},
+    }
+
+
+def unpack(kept: Mapping[str, Any]) -> Order:
+    """The order that `pack` made this of. KeyError or ValueError when it is no such JSON (for example purged)."""
+    return Order(
+        order_id=kept["order_id"],
+        site=kept["site"],
+        state=OrderState(kept["state"]),
+        created_at=datetime.fromisoformat(kept["created_at"]),
+        updated_at=datetime.fromisoformat(kept["updated_at"]),
+        currency=kept["currency"],
+        total=Money(*kept["total"]),
+        lines=tuple(_unpack_line(line) for line in kept["lines"]),
+        charges=tuple(_unpack_charge(charge) for charge in kept["charges"]),
+        rounding=None if kept["rounding"] is None else Money(*kept["rounding"]),
+        taxes_included=kept["taxes_included"],
+        ship_to=None if kept["ship_to"] is None else Address(**kept["ship_to"]),
+        buyer_name=kept["buyer_name"],
+        buyer_email=kept["buyer_email"],
+        ship_by=None if kept["ship_by"] is None else datetime.fromisoformat(kept["ship_by"]),
+        ignore_reason=kept["ignore_reason"],
+        remote_state=kept["remote_state"],
+        url=kept["url"],
+        flags=tuple(kept["flags"]),
+        attributes=dict(kept["attributes"]),
+    )
+
+
+def _text(value: str) -> str:
+    return clean(value, LONG)
+
+
+def _sku(value: str) -> str:
+    return clean(value, 255, keep_spaces=True)
+
+
+def _money(money: Money) -> list[Any]:
+    return [money.minor, money.currency]
+
+
+def _tax(tax: TaxLine) -> dict[str, Any]:
+    return {
+        "title": _text(tax.title),
+        "amount": _money(tax.amount),
+        "rate": format(tax.rate, "f"),
+        "derived": tax.derived,
+        "channel_liable": tax.channel_liable,
+    }
+
+
+def _unpack_tax(kept: Mapping[str, Any]) -> TaxLine:
+    return TaxLine(
+        title=kept["title"],
+        amount=Money(*kept["amount"]),
+        rate=Decimal(kept["rate"]),
+        derived=kept["derived"],
+        channel_liable=kept["channel_liable"],
+    )
+
+
+def _line(line: OrderLine) -> dict[str, Any]:
+    return {
+        "line_id": _text(line.line_id),
+        "sku": _sku(line.sku),
+        "title": _text(line.title),
+        "quantity": line.quantity,
+        "unit_price": _money(line.unit_price),
+        "total": _money(line.total),
+        "discount": _money(line.discount),
+        "taxes": [_tax(tax) for tax in line.taxes],
+        "cancel_requested": line.cancel_requested,
+    }
+
+
+def _unpack_line(kept: Mapping[str, Any]) -> OrderLine:
+    return OrderLine(
+        line_id=kept["line_id"],
+        sku=kept["sku"],
+        title=kept["title"],
+        quantity=kept["quantity"],
+        unit_price=Money(*kept["unit_price"]),
+        total=Money(*kept["total"]),
+        discount=Money(*kept["discount"]),
+        taxes=tuple(_unpack_tax(tax) for tax in kept["taxes"]),
+        cancel_requested=kept["cancel_requested"],
+    )
+
+
+def _charge(charge: ShippingLine) -> dict[str, Any]:
+    return {
+        "title": _text(charge.title),
+        "price": _money(charge.price),
+        "total": _money(charge.total),
+        "discount": _money(charge.discount),
+        "code": _text(charge.code),
+        "taxes": [_tax(tax) for tax in charge.taxes],
+    }
+
+
+def _unpack_charge(kept: Mapping[str, Any]) -> ShippingLine:
+    return ShippingLine(
+        title=kept["title"],
+        price=Money(*kept["price"]),
+        total=Money(*kept["total"]),
+        discount=Money(*kept["discount"]),
+        code=kept["code"],
+        taxes=tuple(_unpack_tax(tax) for tax in kept["taxes"]),
+    )
+
+
+def _address(address: Address) -> dict[str, str]:
+    return {
+        "name": _text(address.name),
+        "company": _text(address.company),
+        "line1": _text(address.line1),
+        "line2": _text(address.line2),
+        "city": _text(address.city),
+        "region": _text(address.region),
+        "postcode": _text(address.postcode),
+        "country": _text(address.country),
+        "phone": _text(address.phone),
+    }
