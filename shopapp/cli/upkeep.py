@@ -1,0 +1,56 @@
+"""Commands an operator runs by hand: migrations and key rotation."""
+
+from __future__ import annotations
+
+from sqlalchemy import create_engine, select
+
+from shopapp.config import Config
+from shopapp.records import db, migrate as migrations
+from shopapp.records import vault
+
+
+def migrate() -> int:
+    """Bring the database to the newest schema; needs no other setting than the database."""
+    config = Config.load(serving=False)
+    if config.database_url.startswith("sqlite"):
+        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(config.database_url)
+    db.use(engine)
+    migrations.upgrade(engine)
+    engine.dispose()
+    return 0
+
+
+def rotate_keys(batch: int = 200) -> int:
+    """Encrypt every stored secret with the first key of ENCRYPTION_KEY. Safe to run again, also while serving."""
+    from shopapp import create_app
+
+    create_app()
+    changed = 0
+    for model, columns in sealed_columns().items():
+        last = 0
+        while True:
+            with db.writing() as s:
+                rows = s.scalars(select(model).where(model.id > last).order_by(model.id).limit(batch)).all()
+                for row in rows:
+                    last = row.id
+                    for column in columns:
+                        if not vault.is_current(getattr(row, column) or ""):
+                            vault.seal(row, column, vault.unseal(row, column))
+                            changed += 1
+            if len(rows) < batch:
+                break
+    print(f"{changed} secrets encrypted anew; older keys may now be removed from ENCRYPTION_KEY")
+    return 0
+
+
+def sealed_columns() -> dict[type, tuple[str, ...]]:
+    """Which columns hold sealed secrets."""
+    from shopapp.records.models import Account, LoginAttempt, Mail, Shop
+
+    return {
+        Shop: ("access_token", "refresh_token"),
+        Account: ("credentials", "access_token"),
+        LoginAttempt: ("state", "verifier", "result"),
+        Mail: ("secret",),
+    }

@@ -1,0 +1,104 @@
+"""Three tables and nothing else: queue -> what a drain of it works on, webhook topic -> who hears it, chore -> its duty."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from shopapp import clock
+from shopapp.accounts import forecast
+from shopapp.alerts import outbox, remind
+from shopapp.orders import backfill, place, poll, retry
+from shopapp.plans import chores as plan_chores
+from shopapp.plans import gate
+from shopapp.process import die_with_parent
+from shopapp.records import db
+from shopapp.records.models import Account, Backfill, Chore, Mail, Order, Receipt, Shop
+from shopapp.shops import hooks, privacy, receipts, upkeep
+from shopapp.work import chores, claim
+from shopapp.work.chores import Duty
+from shopapp.work.claim import Work
+
+CHORES: Mapping[str, Duty] = {
+    "exchange_rates": Duty(plan_chores.fetch_rates, timedelta(hours=12)),
+    "periods": Duty(gate.turn, timedelta(minutes=1)),
+    "expiry_notices": Duty(forecast.notices, timedelta(hours=1)),
+    "reminders": Duty(remind.due, timedelta(minutes=15)),
+    "retention": Duty(privacy.retention, timedelta(hours=6)),
+}
+
+
+def _asked() -> Iterable[ColumnElement[bool]]:
+    return (Account.sync_asked_at.is_not(None),)
+
+
+def _sales() -> Iterable[ColumnElement[bool]]:
+    return (Order.backfill.is_(False),)
+
+
+def _older() -> Iterable[ColumnElement[bool]]:
+    return (Order.backfill.is_(True),)
+
+
+def _duties() -> Iterable[ColumnElement[bool]]:
+    return (Chore.name.in_(CHORES),)
+
+
+QUEUES: Mapping[str, tuple[Work, ...]] = {
+    # What somebody waits for: never behind bulk work.
+    "now": (
+        Work("receipt", Receipt, receipts.handle, share="shop_domain"),
+        Work("mail", Mail, outbox.deliver, threads=4),
+        Work("order", Order, place.due_order, only=_sales, share="shop_id"),
+        Work("sync", Account, poll.due_account, only=_asked, share="shop_id"),
+    ),
+    "bulk": (
+        Work("poll", Account, poll.due_account, share="shop_id", per_share=4),
+        Work("backfill", Backfill, backfill.due_backfill, share="shop_id", per_share=1),
+        Work("older_order", Order, place.due_order, only=_older, share="shop_id"),
+        Work("shop", Shop, upkeep.due_shop, threads=4),
+        Work("chore", Chore, partial(chores.handle, CHORES), only=_duties, threads=2, lease=timedelta(minutes=10)),
+    ),
+}
+
+TOPICS: Mapping[str, Callable[..., Any]] = {
+    **hooks.HANDLERS,
+    "products/create": retry.product_changed,
+    "products/update": retry.product_changed,
+}
+
+
+def drain(queue: str) -> int:
+    """Work off what is due in `queue`; what a worker runs when the bell rings. How many rows were handled."""
+    return claim.drain(QUEUES[queue])
+
+
+def horse(queue: str) -> None:
+    """A drain in RQ's forked work-horse: it dies with its worker and leaves the parent's connections alone."""
+    die_with_parent(signal.SIGKILL)
+    db.after_fork()
+    drain(queue)
+
+
+def drain_all(rounds: int = 50) -> int:
+    """Drain every queue in this process until nothing is due; how many rows were handled."""
+    total = 0
+    for _ in range(rounds):
+        handled = sum(claim.drain(works) for works in QUEUES.values())
+        total += handled
+        if not handled:
+            break
+    return total
+
+
+def ready() -> None:
+    """Make sure every chore has its row."""
+    with db.writing() as s:
+        for name in CHORES:
+            row = {"name": name, "due_at": clock.now(), "lease_token": "", "attempt": 0, "words": ""}
+            db.insert_new(s, Chore, row, key=["name"])

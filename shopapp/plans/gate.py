@@ -1,0 +1,108 @@
+"""The gate: may this shop create orders now, or are they held? Opens and closes the plan's incidents, releases the held.
+
+Over the limit orders are still fetched and held; nothing is created and product sync pauses. A bigger plan or a new period
+releases them, oldest first, each once. "Pause everything" uses the same way with another reason.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from shopapp import clock
+from shopapp.alerts import incidents
+from shopapp.plans.catalogue import TRIAL_KEY
+from shopapp.plans.entitlements import provider
+from shopapp.plans.ledger import Usage, in_flight, usage
+from shopapp.records import db
+from shopapp.records.journal import audit, note
+from shopapp.records.models import HeldReason, Incident, Order, OrderState, Shop
+from shopapp.runtime import config
+from shopapp.work import bell
+
+NEAR, OVER, SUBJECT = "plan_near", "plan_over", "plan"
+# Released orders come due one after another at the pace a standard shop can create them (10 a second), oldest first.
+STAGGER = timedelta(milliseconds=100)
+
+
+def allows(s: Session, shop: Shop, order: Order | None = None) -> bool:
+    """Whether one more order may be created now, counting those being sent. Locks the shop against a second answer."""
+    if db.skip_locked(s):
+        s.execute(select(Shop.id).where(Shop.id == shop.id).with_for_update())
+    now = usage(s, shop)
+    return (now.used + in_flight(s, shop, order.id if order else None)).minor < now.limit.minor
+
+
+def refresh(s: Session, shop: Shop) -> Usage:
+    """Bring the plan's incidents in line with the ledger, and release what is held for the plan if there is room."""
+    now = usage(s, shop)
+    ended = provider().plan_of(shop) is None
+    params = {"plan": shop.plan_key, "trial_ended": ended, "reset_at": now.reset_at.isoformat()}
+    if ended or now.over:
+        incidents.resolve(s, shop.id, NEAR, SUBJECT, "over_the_limit")
+        incidents.open_(s, shop.id, OVER, SUBJECT, params)
+        return now
+    incidents.resolve(s, shop.id, OVER, SUBJECT, "room_again")
+    if now.share * 100 >= Decimal(config().number("PLAN_WARN_PERCENT")):
+        incidents.open_(s, shop.id, NEAR, SUBJECT, params)
+    else:
+        incidents.resolve(s, shop.id, NEAR, SUBJECT, "below_the_mark")
+    if not shop.paused_at:
+        release(s, shop.id, HeldReason.PLAN)
+    return now
+
+
+def release(s: Session, shop_id: int, reason: HeldReason) -> int:
+    """Let the orders held for `reason` go, oldest first; how many."""
+    held = select(Order).where(Order.shop_id == shop_id, Order.state == OrderState.HELD, Order.held_reason == reason)
+    at, count = clock.now(), 0
+    for count, order in enumerate(s.scalars(held.order_by(Order.remote_created_at, Order.id)), start=1):
+        order.state, order.held_reason = OrderState.RECEIVED, ""
+        order.due_at = at + STAGGER * (count - 1)
+        note(s, shop_id, f"order:{order.id}", "released", reason=reason.value)
+    return count
+
+
+def choose_plan(shop_id: int, key: str, user_id: str) -> str:
+    """Change the plan; "" when in force, else where to approve it. ValueError for an unknown plan."""
+    with db.writing() as s:
+        shop = s.get_one(Shop, shop_id)
+        address = provider().choose(s, shop, key, user_id)
+        if not address:
+            refresh(s, shop)
+    bell.ring("now")
+    return address
+
+
+def pause(s: Session, shop: Shop, user_id: str) -> None:
+    """Stop all work for the shop: nothing is fetched, created or pushed until it is resumed."""
+    if shop.paused_at is None:
+        shop.paused_at = clock.now()
+        audit(s, shop.id, user_id, "paused", "shop")
+
+
+def resume(s: Session, shop: Shop, user_id: str) -> None:
+    """Go on: what was held for the pause is released, and what is held for the plan if there is room."""
+    if shop.paused_at is not None:
+        shop.paused_at = None
+        audit(s, shop.id, user_id, "resumed", "shop")
+        release(s, shop.id, HeldReason.PAUSED)
+        refresh(s, shop)
+
+
+def turn(limit: int = 500) -> int:
+    """Chore: look again at shops whose period may have turned or whose trial may have ended; how many were looked at."""
+    with db.reading() as s:
+        waiting = select(Order.shop_id).where(Order.state == OrderState.HELD, Order.held_reason == HeldReason.PLAN)
+        flagged = select(Incident.shop_id).where(Incident.kind.in_((NEAR, OVER)), Incident.resolved_at.is_(None))
+        ended = (Shop.plan_key == TRIAL_KEY) & (Shop.trial_ends_at <= clock.now())
+        shops = s.scalars(
+            select(Shop.id).where(or_(Shop.id.in_(waiting), Shop.id.in_(flagged), ended)).limit(limit)
+        ).all()
+    for shop_id in shops:
+        with db.writing() as s:
+            refresh(s, s.get_one(Shop, shop_id))
+    return len(shops)

@@ -1,0 +1,113 @@
+"""What every suite shares: markers that skip with a reason (or fail where CI demands them), databases, queue, sandbox, app."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from shopapp import clock, create_app
+from shopapp.records import db
+from shopapp.work import bell
+from tests.stage.box import Box
+from tests.stage.postgres import Postgres, find_postgres
+from tests.stage.queue import Queue
+from tests.stage.settings import settings_for
+
+REQUIRED = frozenset(os.environ.get("SHOPAPP_REQUIRE", "").split())
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def contracts_dir() -> Path | None:
+    """Where the vendors' contracts are, None when they are not here."""
+    path = Path(os.environ.get("CONTRACTS_DIR") or ROOT.parent / "shared" / "specs")
+    return path if path.is_dir() else None
+
+
+def _missing(marker: str) -> str:
+    """Why a suite cannot run here, "" when it can."""
+    match marker:
+        case "contracts":
+            return "" if contracts_dir() else "the vendors' contract files are not here (CONTRACTS_DIR)"
+        case "postgres":
+            return "" if find_postgres() else "no PostgreSQL server on this machine"
+    return ""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in ("contracts", "postgres"):
+        if item.get_closest_marker(marker) and (why := _missing(marker)):
+            if marker in REQUIRED:
+                pytest.fail(f"required here, but {why}")
+            pytest.skip(why)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Journeys run on PostgreSQL, and a fixed quarter of them on SQLite too; without a server all run on SQLite."""
+    if "database" not in metafunc.fixturenames:
+        return
+    kinds = ["sqlite"]
+    if metafunc.definition.get_closest_marker("journey") and find_postgres():
+        quarter = zlib.crc32(metafunc.definition.nodeid.encode()) % 4 == 0
+        always = metafunc.definition.get_closest_marker("both_databases") is not None
+        kinds = ["postgres", "sqlite"] if quarter or always else ["postgres"]
+    metafunc.parametrize("database", kinds, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this run's own."""
+    server = Postgres.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def queue() -> Iterator[Queue]:
+    """The embedded queue."""
+    server = Queue.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """The sandbox as a process of its own, for the whole run; each test makes its own shop and seller."""
+    running = Box.start(tmp_path_factory.mktemp("sandbox"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database with all tables."""
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        with server.database() as url:
+            yield url
+    else:
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+def app(database: str, queue: Queue, box: Box, tmp_path: Path) -> Iterator[Flask]:
+    """The application on an empty database, the sandbox as every remote, the clock on the wall."""
+    queue.clear()
+    made = create_app(settings_for(tmp_path, database, queue.url, box))
+    db.Base.metadata.create_all(db.engine())
+    yield made
+    with made.app_context():
+        db.db.session.remove()
+        db.engine().dispose()
+    bell.connection().close()
+    bell.connection.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _clock_back() -> Iterator[None]:
+    yield
+    clock.travel()
