@@ -1,9 +1,9 @@
 """What Shopify is told: one stored order as the variables of `OrderCreate`. Pure; neither table nor network.
 
-Amounts decide. `orderCreate` takes a price per unit and at most one discount code, so each line goes in at what the buyer
-pays for it (discount taken off, tax taken off where it comes on top). Where that is not divisible by the quantity, the line
-goes in as two whose unit prices differ by one minor unit: nothing is rounded away. A positive rounding of the marketplace
-is a line of its own; a negative one is taken off the dearest line, because Shopify refuses negative prices.
+Amounts decide. `orderCreate` takes a price per unit and at most one discount code, so each line goes in at what the
+buyer pays for it (discount taken off, tax taken off where it comes on top). Where that is not divisible by the quantity,
+the line goes in as two whose unit prices differ by one minor unit: nothing is rounded away. A positive rounding of the
+marketplace is a line of its own; a negative one is taken off the dearest line, because Shopify refuses negative prices.
 `total_of` adds the variables up again, as Shopify will: whoever sends compares that with the marketplace's total first.
 """
 
@@ -23,7 +23,7 @@ NAMESPACE = "$app"
 REF_KEY = "marketplace_ref"
 TAG_LENGTH = 40
 # Not in Shopify's list of currencies (CurrencyCode, Admin 2026-10), though ISO 4217 has them.
-NOT_IN_SHOPIFY = frozenset("CLF CUP KPW SLE SVC UYI UYW ZWG".split())
+NOT_IN_SHOPIFY = frozenset(("CLF", "CUP", "KPW", "SLE", "SVC", "UYI", "UYW", "ZWG"))
 # Two clocks never agree, and Shopify refuses a moment that lies in its future.
 CLOCK_MARGIN = timedelta(minutes=1)
 
@@ -34,8 +34,8 @@ Json = dict[str, Any]
 class Making:
     """What else is needed to make an order.
 
-    `variants` is one gid per line of the order; `rate` is units of `shop_currency` for one unit of the order's currency,
-    None when the two are the same or no rate is known (then the order goes in in its own currency alone).
+    `variants` is one gid per line of the order; `rate` is units of `shop_currency` for one unit of the order's
+    currency, None when the two are the same or no rate is known (then the order goes in in its own currency alone).
     """
 
     ref: str
@@ -64,7 +64,7 @@ class _Purse:
 
 
 def variables(order: Order, making: Making) -> Json:
-    """The variables of `OrderCreate`. Rejected(reason) when the order cannot be told to Shopify without changing a sum."""
+    """The variables of `OrderCreate`. Rejected(reason) when the order cannot be told without changing a sum."""
     if order.currency in NOT_IN_SHOPIFY:
         raise Rejected(order.currency, reason="unknown_currency", field="currency")
     if not order.lines:

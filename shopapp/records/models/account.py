@@ -79,6 +79,7 @@ class Account(Due, Base):
     sync_asked_at: Mapped[datetime | None] = plain(Moment)  # "Sync now" pressed, not done yet
     polled_at: Mapped[datetime | None] = plain(Moment)  # last completed sweep
     poll_words: Mapped[str] = plain(String(500), default="")  # last trouble of polling, "" when fine
+    trusted_from: Mapped[datetime | None] = plain(Moment)  # a backup was restored then: older orders may have been sent
     imported_at: Mapped[datetime | None] = plain(Moment)
     polled_count: Mapped[int] = plain(default=0)  # new orders of the last completed sweep
 

@@ -51,6 +51,7 @@ class Shop(Due, Base):
     refresh_expires_at: Mapped[datetime | None] = plain(Moment)
     token_fence: Mapped[int] = plain(default=0)
     token_lease_until: Mapped[datetime | None] = plain(Moment)
+    catalogue_at: Mapped[datetime | None] = plain(Moment)  # a product changed: variants remembered before do not count
     ref_definition_at: Mapped[datetime | None] = plain(Moment)
 
     locale: Mapped[str] = plain(String(16), default="en")  # last one the admin used, for mails
