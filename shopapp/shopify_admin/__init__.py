@@ -1,0 +1,1 @@
+"""All that is said to and heard from Shopify, in our error families. The libraries are imported nowhere else."""
