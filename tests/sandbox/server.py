@@ -43,14 +43,21 @@ class Sandbox:
         self.world = World(settings)
         self.wsgi = SandboxApp("tests.sandbox", static_folder=None)
         self.wsgi.json.sort_keys = False  # type: ignore[attr-defined]
+        self._http: Listener | None = None
+        self._smtp: Any = None
+        try:
+            self._compose()
+        except BaseException:
+            self.world.ledger.close()
+            raise
+
+    def _compose(self) -> None:
         for name in PARTS:
             part = _find(name)
             if part is not None and hasattr(part, "register"):
                 part.register(self.wsgi, self.world)
         if not any(rule.rule == "/" for rule in self.wsgi.url_map.iter_rules()):
             self.wsgi.add_url_rule("/", "start_page", _plain_start_page)
-        self._http: Listener | None = None
-        self._smtp: Any = None
 
     @property
     def url(self) -> str:
