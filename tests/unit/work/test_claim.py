@@ -1,0 +1,119 @@
+"""Claims: each due row is taken once, a lost lease writes nothing, who dies is followed by another."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, select
+
+from shopapp import clock
+from shopapp.records import db
+from shopapp.records.models import Chore
+from shopapp.work import claim
+from shopapp.work.claim import Claim, Work
+from tests.stage.postgres import Postgres
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def rows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Twenty due chores, on each database."""
+
+    def fill(url: str) -> None:
+        engine = create_engine(url, pool_size=20)
+        db.use(engine)
+        db.Base.metadata.create_all(engine)
+        with db.writing() as s:
+            s.add_all(Chore(name=f"c{n:02}", due_at=clock.now() - timedelta(seconds=100 - n)) for n in range(20))
+
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        with server.database() as url:
+            fill(url)
+            yield
+            db.engine().dispose()
+    else:
+        fill(f"sqlite:///{tmp_path}/c.db")
+        yield
+        db.engine().dispose()
+
+
+def work(handle: object, **more: object) -> Work:
+    return Work("test", Chore, handle, **more)  # type: ignore[arg-type]
+
+
+def finish(mine: Claim) -> None:
+    with db.writing() as s:
+        row = claim.held(s, Chore, mine)
+        if row:
+            row.words += "x"
+            claim.release(row, None)
+
+
+@pytest.mark.usefixtures("rows")
+def test_two_drains_side_by_side_handle_every_row_exactly_once() -> None:
+    threads = [threading.Thread(target=claim.drain, args=([work(finish)],)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    with db.reading() as s:
+        assert {row.words for row in s.scalars(select(Chore))} == {"x"}
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_row_whose_lease_ran_out_goes_to_another_and_the_first_writes_nothing() -> None:
+    with db.writing() as s:
+        first = claim.claim(s, work(finish), 1)[0]
+    clock.travel(by=timedelta(seconds=119))
+    with db.writing() as s:
+        assert first.id not in [mine.id for mine in claim.claim(s, work(finish), 100)]
+    clock.travel(by=timedelta(seconds=2))
+    with db.writing() as s:
+        again = [mine for mine in claim.claim(s, work(finish), 100) if mine.id == first.id]
+    assert len(again) == 1
+    finish(first)
+    with db.reading() as s:
+        assert s.get_one(Chore, first.id).words == ""
+    finish(again[0])
+    with db.reading() as s:
+        assert s.get_one(Chore, first.id).words == "x"
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_crashing_handler_puts_its_row_back_and_spoils_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    def crash(mine: Claim) -> None:
+        if mine.id == 5:
+            raise RuntimeError("our bug")
+        finish(mine)
+
+    claim.drain([work(crash)])
+    with db.reading() as s:
+        bad = s.get_one(Chore, 5)
+        assert (bad.words, bad.attempt, bad.lease_token) == ("", 1, "")
+        assert bad.due_at is not None
+        assert bad.due_at > clock.now() + timedelta(minutes=50)
+        assert sum(row.words == "x" for row in s.scalars(select(Chore))) == 19
+    assert "work_crashed" in caplog.text
+
+
+@pytest.mark.usefixtures("rows")
+def test_the_oldest_due_rows_come_first_and_nothing_due_later_is_taken() -> None:
+    with db.writing() as s:
+        s.get_one(Chore, 20).due_at = clock.now() + timedelta(hours=1)
+        assert [mine.id for mine in claim.claim(s, work(finish), 3)] == [1, 2, 3]
+        assert len(claim.claim(s, work(finish), 100)) == 16
+
+
+@pytest.mark.usefixtures("rows")
+def test_one_share_cannot_take_a_whole_batch() -> None:
+    with db.writing() as s:
+        for row in s.scalars(select(Chore)):
+            row.words = "loud" if row.id <= 15 else "quiet"
+        s.flush()
+        taken = claim.claim(s, work(finish, share="words", per_share=4), 8)
+        shares = [s.get_one(Chore, mine.id).words for mine in taken]
+    assert (shares.count("loud"), shares.count("quiet")) == (4, 4)
