@@ -1,0 +1,82 @@
+"""What a person sees when something failed: what, why, what next. Never a trace, never a secret."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from flask import Flask, Response, make_response, render_template, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from shopapp.i18n import N_
+from shopapp.logs import context
+from shopapp.web.presentation import _
+
+log = logging.getLogger(__name__)
+
+# status -> heading, what failed, why, what to do next
+TEXTS: dict[int, tuple[str, str, str, str]] = {
+    400: (
+        N_("Not understood"), N_("The request could not be read"),
+        N_("Something in the address or the form is not as the page sent it."), N_("Go back and try again."),
+    ),
+    403: (
+        N_("Not allowed"), N_("This is not possible for you"),
+        N_("The app could not confirm that you may do this."), N_("Open the app from your shop's admin and try again."),
+    ),
+    404: (
+        N_("Not found"), N_("There is nothing at this address"),
+        N_("It was removed, or it belongs to another shop."), N_("Look it up in its list."),
+    ),
+    409: (
+        N_("Changed in the meantime"), N_("Nothing was saved"),
+        N_("Somebody, or a background job, was faster."), N_("Look at the current state and try again."),
+    ),
+    413: (
+        N_("Too large"), N_("The file or form is too large"), N_("At most 10 MB are accepted."),
+        N_("Split it and try again."),
+    ),
+    500: (
+        N_("Something went wrong on our side"), N_("The page could not be made"),
+        N_("It is a fault of the app, not yours. Imports go on in the background."),
+        N_("Try again in a moment. If it stays, tell support the reference."),
+    ),
+    503: (
+        N_("Not available right now"), N_("The app cannot reach its database"),
+        N_("It is being restarted or repaired. Nothing is lost."), N_("Try again in a moment."),
+    ),
+}  # fmt: skip
+
+
+def page(status: int, reference: str = "") -> Response:
+    """The error page for `status`."""
+    heading, what, why, next_step = TEXTS.get(status, TEXTS[500 if status >= 500 else 400])
+    html = render_template(
+        "error.html", heading=_(heading), what=_(what), why=_(why), next_step=_(next_step), reference=reference
+    )
+    return make_response(html, status)
+
+
+def init_app(app: Flask) -> None:
+    """Handle every error of a page."""
+
+    @app.errorhandler(HTTPException)
+    def known(error: HTTPException) -> Response | HTTPException:
+        if error.response is not None or error.code is None or error.code < 400:
+            return error
+        return page(error.code)
+
+    @app.errorhandler(SQLAlchemyError)
+    def database(_error: SQLAlchemyError) -> Response:
+        reference = secrets.token_hex(4)
+        with context(reference=reference, path=request.path):
+            log.exception("database_failed")
+        return page(503, reference)
+
+    @app.errorhandler(Exception)
+    def unknown(_error: Exception) -> Response:
+        reference = secrets.token_hex(4)
+        with context(reference=reference, path=request.path):
+            log.exception("page_failed")
+        return page(500, reference)

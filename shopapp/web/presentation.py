@@ -1,0 +1,187 @@
+"""How values become text on a page: money, times, links, badges. Bound to the request's language and the shop's time zone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache, partial
+from typing import Any
+
+from flask import Flask, g, request
+from markupsafe import Markup
+
+from marketplaces.money import Money
+from shopapp import clock, i18n
+from shopapp.config import ROOT
+from shopapp.i18n import N_
+from shopapp.records.models import AccountStatus, HeldReason, OrderState
+from shopapp.runtime import config
+
+# What a toast says after a change; the key travels as ?done=key, so no text can be slipped in by an address.
+TOASTS = {
+    "saved": N_("Saved"),
+    "account_linked": N_("Account connected"),
+    "account_deactivated": N_("Connection deactivated"),
+    "account_repaired": N_("Connection works again"),
+    "import_started": N_("Import started"),
+    "sync_queued": N_("Sync queued"),
+    "retry_queued": N_("Orders queued for another try"),
+    "plan_changed": N_("Plan changed"),
+    "paused": N_("Everything is paused"),
+    "resumed": N_("Everything runs again"),
+    "test_mail_queued": N_("Test e-mail on its way"),
+    "confirmation_sent": N_("Confirmation link sent"),
+    "marked": N_("Marked"),
+    "dismissed": N_("Dismissed"),
+    "backfill_started": N_("Import of older orders started"),
+    "backfill_stopped": N_("Import of older orders stopped"),
+}
+ACCOUNT_BADGES: dict[str, tuple[str, str]] = {
+    AccountStatus.PENDING: ("warning", N_("Complete connection")),
+    AccountStatus.ACTIVE: ("success", N_("Connected")),
+    AccountStatus.EXPIRED: ("critical", N_("Expired")),
+    AccountStatus.REVOKED: ("critical", N_("Access revoked")),
+    AccountStatus.INACTIVE: ("critical", N_("Not usable")),
+    AccountStatus.DEACTIVATED: ("neutral", N_("Deactivated")),
+}
+ORDER_BADGES: dict[str, tuple[str, str]] = {
+    OrderState.RECEIVED: ("info", N_("Waiting to be created")),
+    OrderState.HELD: ("warning", N_("Held")),
+    OrderState.SENDING: ("info", N_("Being created")),
+    OrderState.IMPORTED: ("success", N_("Imported")),
+    OrderState.FAILED: ("critical", N_("Failed")),
+    OrderState.IGNORED: ("neutral", N_("Not imported")),
+    OrderState.CANCELLED: ("neutral", N_("Cancelled")),
+}
+HELD_REASONS: dict[str, str] = {
+    HeldReason.PLAN: N_("The plan limit is reached; it is created with a bigger plan or in the next period."),
+    HeldReason.PAYMENT: N_("The buyer has not paid yet; we look again with every sync."),
+    HeldReason.UNKNOWN: N_("The marketplace reports a state we do not know; we look again with every sync."),
+    HeldReason.PAUSED: N_("Everything is paused; it is created when you resume."),
+}
+
+
+def language() -> str:
+    """The language of this request."""
+    return str(g.get("language", i18n.SOURCE))
+
+
+def timezone() -> str:
+    """The shop's time zone."""
+    return str(g.get("timezone", "UTC"))
+
+
+def _(message: str, **params: object) -> str:
+    """A text in the language of this request; placeholders are filled in unescaped (Jinja escapes the result)."""
+    return i18n.translate(language(), message, **params)
+
+
+def ngettext(one: str, many: str, count: int, **params: object) -> str:
+    """The right plural form in the language of this request."""
+    return i18n.plural(language(), one, many, count, **params)
+
+
+def money(value: Money | int | None, currency: str = "") -> str:
+    """Money with its currency and its digits; minor units need `currency`."""
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        if not currency:
+            return "–"
+        value = Money(value, currency)
+    return i18n.money(language(), value.decimal, value.currency)
+
+
+def moment(when: datetime | None) -> Markup:
+    """Date and time in the shop's zone as a <time> element; a dash for None."""
+    if when is None:
+        return Markup("–")
+    text = i18n.moment(language(), when, timezone())
+    return Markup('<time datetime="{}">{}</time>').format(when.isoformat(timespec="seconds"), text)
+
+
+def day(when: datetime | None) -> str:
+    """A calendar day in the shop's zone; a dash for None."""
+    return "–" if when is None else i18n.day(language(), when, timezone())
+
+
+def ago(when: datetime | None) -> Markup:
+    """Relative to now ("2 minutes ago"), the exact time as a title; a dash for None."""
+    if when is None:
+        return Markup("–")
+    text = i18n.ago(language(), when, clock.now())
+    exact = i18n.moment(language(), when, timezone())
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(when.isoformat(timespec="seconds"), exact, text)
+
+
+def percent(share: Decimal) -> str:
+    """0.82 as 82 %."""
+    return i18n.percent(language(), share)
+
+
+def number(value: int | Decimal) -> str:
+    """A number with the language's separators."""
+    return i18n.number(language(), value)
+
+
+def badge(table: dict[str, tuple[str, str]], key: str) -> Markup:
+    """A status badge: colour and word."""
+    tone, text = table.get(key, ("neutral", key))
+    return Markup('<s-badge tone="{}">{}</s-badge>').format(tone, _(text))
+
+
+def quote(words: str) -> Markup:
+    """A marketplace's own words: escaped, marked as being in no particular language of ours."""
+    return Markup('<blockquote class="quote" lang="und" dir="auto">{}</blockquote>').format(words) if words else Markup("")
+
+
+def copyable(text: str) -> Markup:
+    """An id that can be copied with one click."""
+    label = _("Copy %(what)s", what=text)
+    return Markup(
+        '<s-stack direction="inline" gap="small-300" alignitems="center"><s-text>{0}</s-text>'
+        '<s-button variant="tertiary" icon="clipboard" accessibilitylabel="{1}" data-copy="{0}"></s-button></s-stack>'
+    ).format(text, label)
+
+
+@lru_cache(maxsize=64)
+def _digest(name: str, _changed: int) -> str:
+    return hashlib.sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:12]
+
+
+def asset(name: str) -> str:
+    """Address of a static file with the digest of its content, so that it may be cached for ever."""
+    return f"/static/{name}?v={_digest(name, (ROOT / 'static' / name).stat().st_mtime_ns)}"
+
+
+def toast() -> str:
+    """What the flash toast of this page says, "" for none."""
+    key = TOASTS.get(request.args.get("done", ""))
+    return _(key) if key else ""
+
+
+def init_app(app: Flask) -> None:
+    """Give the templates their words and filters."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    filters: dict[str, Callable[..., Any]] = {
+        "money": money, "moment": moment, "day": day, "ago": ago, "percent": percent, "number": number,
+        "quote": quote, "copyable": copyable,
+        "account_badge": partial(badge, ACCOUNT_BADGES), "order_badge": partial(badge, ORDER_BADGES),
+    }  # fmt: skip
+    app.jinja_env.filters.update(filters)
+    app.jinja_env.globals.update({"_": _, "ngettext": ngettext, "asset": asset, "toast": toast, "held_reasons": HELD_REASONS})
+
+    @app.context_processor
+    def frame() -> dict[str, object]:
+        settings = config()
+        return {
+            "language": language(),
+            "app_name": settings["APP_NAME"],
+            "api_key": settings["SHOPIFY_API_KEY"],
+            "app_bridge_url": settings["APP_BRIDGE_URL"],
+            "polaris_url": settings["POLARIS_URL"],
+        }
+
+
