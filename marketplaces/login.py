@@ -78,12 +78,12 @@ def challenge(verifier: str) -> str:
 
 
 def authorization_url(
-    base: str, client_id: str, *, state: str, redirect_uri: str, verifier: str = "", **extra: str
+    base: str, client_id: str, *, state: str, redirect_uri: str, verifier: str = "", scope: str = "", **extra: str
 ) -> str:
     """A standard code-flow login address; with `verifier` it carries the S256 challenge."""
     if verifier:
         extra |= {"code_challenge": challenge(verifier), "code_challenge_method": "S256"}
-    session = OAuth2Session(client_id, redirect_uri=redirect_uri)
+    session = OAuth2Session(client_id, redirect_uri=redirect_uri, scope=scope or None)
     try:
         secure, plain = _secured(base)
         url, _ = session.authorization_url(secure, state=state, **extra)
@@ -144,27 +144,28 @@ def _talk(
     expired: bool = False,
 ) -> Token:
     """Run one token call on a session of its own and translate whatever comes of it."""
-    hidden = (endpoint.client_secret, secret)
-    checked = _Checked(http, call, hidden)
+    checked = _Checked(http, call, (endpoint.client_secret, secret))
+    trouble: RemoteError
     session = OAuth2Session(endpoint.client_id, redirect_uri=redirect_uri or None)
     try:
         prepare(session, http.transport())
         url = _mount(session, http.transport(), endpoint.url)
         session.register_compliance_hook("access_token_response", checked)
         session.register_compliance_hook("refresh_token_response", checked)
-        raw = run(session, url)
-        return _token(raw, checked.given)
+        run(session, url)
+        return _token(checked.given)
     except WireFailure as failure:
         raise Transient(failure.words, maybe_done=failure.sent, call=call) from failure
     except OAuth2Error as error:
-        raise _family(error, checked, expired) from None  # the library's text quotes the remote unredacted
+        trouble = _family(error, checked, expired)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        raise Transient(
-            f"a token answer that makes no sense ({type(error).__name__})", maybe_done=True, call=call
-        ) from None
+        words = f"a token answer that makes no sense ({type(error).__name__})"
+        trouble = Transient(words, maybe_done=True, status=checked.status, call=call)
     finally:
         session.adapters.clear()  # the transport is shared: closing the session must not close its pool
         session.close()
+    # Out here, so that the library's error, which quotes the remote unredacted, does not travel along as its context.
+    raise trouble
 
 
 class _Checked:
@@ -198,7 +199,7 @@ class _Checked:
         return response
 
 
-def _token(raw: Mapping[str, Any], given: Mapping[str, Any]) -> Token:
+def _token(given: Mapping[str, Any]) -> Token:
     access = given["access_token"]
     if not access:
         raise ValueError("empty access token")

@@ -187,9 +187,11 @@ class Transport(HTTPAdapter):
         """The whole answer to `request`. `stream`, `timeout` and `proxies` of the caller do not count here."""
         if not self.hosts.allow(request.url or ""):
             raise WireFailure("the address is not on the list of allowed hosts", sent=False)
+        trouble = ""
         with _Watch(self.seconds) as watch:
             try:
-                limits = (min(CONNECT_SECONDS, self.seconds), self.seconds)
+                # The silence between two reads may be longer than the deadline: the watchdog shall be the first to bite.
+                limits = (min(CONNECT_SECONDS, self.seconds), self.seconds + 1)
                 response = super().send(request, stream=True, timeout=limits, verify=verify, cert=cert)
                 try:
                     content = self._read(response)
@@ -199,11 +201,11 @@ class Transport(HTTPAdapter):
             except WireFailure:
                 raise
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                words = self._late() if watch.fired else f"no usable answer ({_reason(error)})"
-                raise WireFailure(words, sent=watch.sent) from None  # its own text may quote the address
-            if watch.fired:
-                # Without a length, a body that was shut off looks complete.
-                raise WireFailure(self._late(), sent=True)
+                trouble = f"no usable answer ({_reason(error)})"
+        # Without a length, a body that was shut off looks complete. Raised out here, so that the library's error, whose
+        # text may quote the address, does not travel along as its context.
+        if trouble or watch.fired:
+            raise WireFailure(self._late() if watch.fired else trouble, sent=watch.sent)
         response.encoding = "utf-8"  # else libraries that log `.text` would guess an encoding from megabytes
         response._content = content
         response._content_consumed = True  # type: ignore[attr-defined]  # how requests remembers a read body

@@ -173,12 +173,13 @@ class Http:
         self.refuse(answer, response.content, secrets)
         if answer.status == 204:
             return answer
+        body, trouble = None, "an empty answer"
         try:
             body = parse_json(response.content)
         except ValueError as error:
-            raise self._nonsense(answer, f"no readable JSON: {type(error).__name__}") from None
+            trouble = f"no readable JSON ({type(error).__name__})"
         if body is None:
-            raise self._nonsense(answer, "an empty answer")
+            raise self._nonsense(answer, trouble)
         return Answer(call, answer.status, answer.headers, body, response.content.decode("utf-8-sig"))
 
     def text(self, call: str, url: str, *, params: Mapping[str, str] | None = None) -> Answer:
@@ -206,14 +207,16 @@ class Http:
         if bucket is not None:
             self.pace(bucket.key, bucket.rate, bucket.burst)
         request.headers = {"Accept-Encoding": "gzip", "User-Agent": "shopapp (Language=Python)", **request.headers}
-        session = self.session()
+        session, trouble = self.session(), ""
         try:
             response = session.send(session.prepare_request(request), allow_redirects=False)
         except WireFailure as failure:
             raise Transient(failure.words, maybe_done=failure.sent, call=call) from failure
         except requests.RequestException as error:
-            # The request could not even be made; the text of the library may quote the address.
-            raise Transient(f"not sent ({type(error).__name__})", call=call) from None
+            trouble = f"not sent ({type(error).__name__})"
+        if trouble:
+            # The request could not even be made. Raised out here: the library's text may quote the address.
+            raise Transient(trouble, call=call)
         stated = response.headers.get("x-amzn-RateLimit-Limit")
         if stated and bucket is not None and self.observe is not None:
             self.observe(bucket.key, stated)

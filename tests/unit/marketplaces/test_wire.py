@@ -47,7 +47,7 @@ def _whole_text(error: BaseException | None) -> str:
     text = ""
     while error is not None:
         text += f" {error!r} {error}"
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        error = error.__cause__ or error.__context__
     return text
 
 
