@@ -1,6 +1,6 @@
 """Who is asking: verifies ID tokens twice (both libraries) and once more (our own checks); cleans `shop` and `host`.
 
-Both libraries let some broken tokens pass (no `exp`, foreign `dest`, issuer of another shop), each others than its twin;
+Both libraries let some broken tokens pass (no `exp`, foreign `dest`, issuer of another shop), each its own;
 only what all three accept counts. ID tokens live in real time, so the wall's clock judges them, never ours.
 """
 

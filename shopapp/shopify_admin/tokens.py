@@ -1,8 +1,8 @@
 """Offline tokens of shops: exchange, storage (sealed), and refresh in single flight. Decides nothing about the shop.
 
-A refresh is guarded by a lease and a fence on the shop's row: one conditional UPDATE wins; the pair is saved before it is
-used, and only where the fence still matches. A crash between answer and commit can be survived: Shopify accepts an old
-refresh token until its successor is used.
+A refresh is guarded by a lease and a fence on the shop's row: one conditional UPDATE wins, and the pair is saved before
+use, only where the fence still matches. A crash between answer and commit can be survived: Shopify accepts an old token
+until its successor is used.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""A shop's life with us: installation, scopes, webhooks, upkeep, uninstallation, privacy."""

@@ -1,0 +1,129 @@
+"""What each of Shopify's messages means for a shop. A message is a hint: what counts is read from Shopify again.
+
+Each handler owns its transactions, may use the network between them, and answers its outcome in a word for the receipt.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shopapp import clock
+from shopapp.logs import event
+from shopapp.records import db, journal
+from shopapp.records.models import Shop, ShopStatus
+from shopapp.shopify_admin import tokens
+from shopapp.shopify_admin.errors import ShopAuthLost
+from shopapp.shops import facts, privacy, upkeep
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A delivery as a handler hears it. `triggered_at` is Shopify's time of the event, else when it arrived."""
+
+    receipt_id: int
+    shop_id: int | None
+    shop_domain: str
+    topic: str
+    triggered_at: datetime
+    payload: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def shop(self) -> int:
+        """The shop's id; only known shops are dispatched."""
+        assert self.shop_id is not None
+        return self.shop_id
+
+
+def uninstalled(heard: Heard) -> str:
+    """The app was removed: tokens are deleted, jobs stop. A late message from before a new installation is ignored."""
+    with db.writing() as s:
+        shop = s.get_one(Shop, heard.shop, with_for_update=True)
+        if heard.triggered_at < shop.installed_at:
+            return "late"
+        if shop.status == ShopStatus.UNINSTALLED:
+            return "repeated"
+        shop.status, shop.uninstalled_at, shop.status_words = ShopStatus.UNINSTALLED, clock.now(), ""
+        shop.due_at = None
+        tokens.forget(shop)
+        journal.note(s, shop.id, "shop", "uninstalled")
+        event(log, "uninstalled", shop=shop.id)
+    return "done"
+
+
+def scopes_changed(heard: Heard) -> str:
+    """Read the granted scopes again; a missing one becomes an incident, a complete set resolves it."""
+    if _gone(heard):
+        return "uninstalled"
+    granted = facts.read_scopes(tokens.line(heard.shop))
+    with db.writing() as s:
+        shop = s.get_one(Shop, heard.shop)
+        before, shop.scopes = shop.scopes, granted
+        if before != granted:
+            journal.note(s, shop.id, "shop", "scopes_changed", before=before, after=granted)
+        upkeep.tell_scopes(s, shop)
+    return "done"
+
+
+def shop_changed(heard: Heard) -> str:
+    """Read the shop's profile again (name, e-mail, currency, time zone)."""
+    if _gone(heard):
+        return "uninstalled"
+    upkeep.refresh_facts(heard.shop)
+    return "done"
+
+
+def data_requested(heard: Heard) -> str:
+    """A customer wants to know what is stored: an inbox message points the merchant to the download."""
+    with db.writing() as s:
+        shop = s.get_one(Shop, heard.shop)
+        return privacy.answer_request(s, shop, heard.payload)
+
+
+def customer_redacted(heard: Heard) -> str:
+    """Blank what is stored about the buyers of the named orders."""
+    with db.writing() as s:
+        shop = s.get_one(Shop, heard.shop)
+        count = privacy.redact(s, shop, privacy.numbers(heard.payload, "orders_to_redact"))
+        journal.audit(s, shop.id, "", "customer.redacted", "shop", orders=count)
+    return f"redacted_{count}"
+
+
+def shop_redacted(heard: Heard) -> str:
+    """Two days after an uninstallation: delete everything of the shop, unless it is installed (again)."""
+    with db.reading() as s:
+        gone = s.get_one(Shop, heard.shop).status == ShopStatus.UNINSTALLED
+    if not gone and _still_installed(heard.shop):
+        return "installed"
+    with db.writing() as s:
+        privacy.erase(s, s.get_one(Shop, heard.shop), keep_receipt=heard.receipt_id)
+    event(log, "shop_erased", level=logging.WARNING)
+    return "done"
+
+
+def _gone(heard: Heard) -> bool:
+    with db.reading() as s:
+        return s.get_one(Shop, heard.shop).status == ShopStatus.UNINSTALLED
+
+
+def _still_installed(shop_id: int) -> bool:
+    try:
+        tokens.line(shop_id).run("ThrottleProbe")
+    except ShopAuthLost:
+        return False
+    return True
+
+
+HANDLERS: Mapping[str, Callable[[Heard], str]] = {
+    "app/uninstalled": uninstalled,
+    "app/scopes_update": scopes_changed,
+    "shop/update": shop_changed,
+    "customers/data_request": data_requested,
+    "customers/redact": customer_redacted,
+    "shop/redact": shop_redacted,
+}
