@@ -221,3 +221,12 @@ class Config:
             raise ConfigError("APP_URL must be an https address (http only on localhost).")
         if self.env["APP_URL"].endswith("/"):
             raise ConfigError("APP_URL must not end with a slash.")
+
+
+def settings_table() -> str:
+    """The settings as rows of a Markdown table, for the README (a test compares)."""
+    rows = []
+    for setting in SETTINGS:
+        default = f"`{setting.default}`" if setting.default else ("**needed**" if setting.required else "")
+        rows.append(f"| `{setting.name}` | {default} | {setting.help}{' (secret)' if setting.secret else ''} |\n")
+    return "".join(rows)
