@@ -1,0 +1,186 @@
+"""Why something failed, in plain words: one entry per cause key. Texts only; they are gettext message ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from shopapp.i18n import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A cause: what it is in one line, what it means, what to do next, step by step where that takes several.
+
+    `help` names the guide that goes with it.
+    """
+
+    key: str
+    title: str
+    text: str
+    advice: str
+    help: str = "connections"
+    steps: tuple[str, ...] = ()
+
+
+_OPEN = N_("Open the account '%(label)s' in the app, under Accounts.")
+_MORE = N_("The account's page shows what %(channel)s said and each step there in detail.")
+_LOG_IN_STEPS = (
+    _OPEN,
+    N_("Press Save account at the bottom of the page."),
+    N_("Log in at %(channel)s as the same seller and allow access again. You come back to the app by yourself."),
+    _MORE,
+)
+_LOG_IN = N_("Open the account, press Save account at the bottom and log in at %(channel)s as the same seller.")
+
+ACCOUNT_CAUSES = (
+    Cause(
+        "expired",
+        N_("The permission has run out"),
+        N_(
+            "The permission you gave us at %(channel)s was for a limited time, and that time is over. "
+            "Connect your %(channel)s account again, so that products and orders stay in sync."
+        ),
+        _LOG_IN,
+        steps=_LOG_IN_STEPS,
+    ),
+    Cause(
+        "revoked",
+        N_("The permission was withdrawn"),
+        N_(
+            "%(channel)s says that our permission was withdrawn. "
+            "Connect your %(channel)s account again, so that products and orders stay in sync."
+        ),
+        _LOG_IN,
+        steps=_LOG_IN_STEPS,
+    ),
+    Cause(
+        "inactive",
+        N_("The seller account is not active"),
+        N_("%(channel)s says that the seller account is not active, or not of the kind that apps may work with."),
+        N_("Make the seller account active at %(channel)s, then open the account here and press Continue."),
+        steps=(
+            N_("Log in at %(channel)s and read what it says about the state of your seller account."),
+            N_("Make the account active, or change it to the kind that %(channel)s asks for."),
+            _OPEN,
+            N_("Press Continue: we test the stored access again. We also look by ourselves every hour."),
+        ),
+    ),
+    Cause(
+        "credentials",
+        N_("The access data are not accepted"),
+        N_("%(channel)s does not accept the access data stored here. Most often one of them is mistyped or outdated."),
+        N_("Compare the access data shown on the account's page with those at %(channel)s and correct them."),
+        steps=(
+            _OPEN,
+            N_("Compare the access data shown there with those at %(channel)s and correct what differs."),
+            N_("Press Save account. We test them at once and say whether they work."),
+        ),
+    ),
+    Cause(
+        "never_worked",
+        N_("The connection was not completed"),
+        N_("The first check of this connection failed, so nothing has been imported yet."),
+        N_("Open the account, follow the steps there and press Continue."),
+        steps=(
+            _OPEN,
+            N_("Follow the steps on its page, press Continue and log in at %(channel)s if you are asked to."),
+            _MORE,
+        ),
+    ),
+    Cause(
+        "unknown",
+        N_("The reason is not known"),
+        N_("%(channel)s refuses our access. It said so; we do not know why."),
+        N_("Open the account and follow the steps there: they tell how to find out and how to connect again."),
+        steps=_LOG_IN_STEPS,
+    ),
+)
+
+ORDER_CAUSES = (
+    Cause(
+        "sku_unknown",
+        N_("Unknown SKU: %(skus)s"),
+        N_("No product in Shopify has the SKU %(skus)s."),
+        N_("Give a product in Shopify exactly this SKU. The order is then tried again by itself."),
+        "skus",
+    ),
+    Cause(
+        "sku_ambiguous",
+        N_("SKU found more than once: %(skus)s"),
+        N_("Several products in Shopify have the SKU %(skus)s, so it is not clear which one was sold."),
+        N_("Leave the SKU at one product in Shopify only. The order is then tried again by itself."),
+        "skus",
+    ),
+    Cause(
+        "no_sku",
+        N_("A position without SKU"),
+        N_("%(channel)s sent a position that has no SKU, so it cannot be matched with a product."),
+        N_("Enter a SKU for the offer at %(channel)s. This order must be created by hand in Shopify."),
+        "skus",
+    ),
+    Cause(
+        "totals_do_not_add_up",
+        N_("The amounts do not add up"),
+        N_("The positions, charges and taxes sent by %(channel)s do not add up to the order's total."),
+        N_("Compare the order at %(channel)s. Nothing is guessed: create it by hand if the amounts there are right."),
+        "orders",
+    ),
+    Cause(
+        "unknown_currency",
+        N_("Unknown currency"),
+        N_("%(channel)s sent an amount in a currency that we do not know, or mixed currencies in one order."),
+        N_("Compare the order at %(channel)s and create it by hand in Shopify if it is right."),
+        "orders",
+    ),
+    Cause(
+        "bad_amount",
+        N_("An amount that cannot be read"),
+        N_("%(channel)s sent an amount that is not a usable number."),
+        N_("Compare the order at %(channel)s and create it by hand in Shopify if it is right."),
+        "orders",
+    ),
+    Cause(
+        "channel_changed",
+        N_("The answer has an unexpected form"),
+        N_("%(channel)s sent this order in a form that we do not know. We have been told and look into it."),
+        N_("There is nothing to do for you; the order is tried again once a day."),
+        "orders",
+    ),
+    Cause(
+        "rejected_by_shopify",
+        N_("Shopify refused the order"),
+        N_("Shopify did not accept the order as %(channel)s sent it."),
+        N_("Read Shopify's answer, correct what it names and press Retry on the order's page."),
+        "orders",
+    ),
+    Cause(
+        "no_lines",
+        N_("An order without positions"),
+        N_("%(channel)s sent an order that has no positions."),
+        N_("Compare the order at %(channel)s. It is tried again once a day."),
+        "orders",
+    ),
+    Cause(
+        "other",
+        N_("The order could not be created"),
+        N_("The order could not be created in Shopify."),
+        N_("Open the order to see what was tried. It is tried again once a day, and when you press Retry."),
+        "orders",
+    ),
+)
+
+PLAN_CAUSES = (
+    Cause(
+        "trial_ended",
+        N_("The trial has ended"),
+        N_("Your trial has ended, so no orders are created in Shopify and products are not synced."),
+        N_("Choose a plan. What is held until then is created by itself, oldest first."),
+        "plan",
+    ),
+)
+
+CAUSES: Mapping[str, Cause] = MappingProxyType(
+    {cause.key: cause for cause in (*ACCOUNT_CAUSES, *ORDER_CAUSES, *PLAN_CAUSES)}
+)
