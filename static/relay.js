@@ -9,7 +9,12 @@
   const meta = (name, doc = document) => doc.querySelector(`meta[name="${name}"]`)?.content ?? "";
   const loading = (state) => window.shopify?.loading?.(state);
   const isHtml = (response) => (response.headers.get("Content-Type") || "").includes("text/html");
-  const ask = (url, kind, options = {}) => fetch(url, { ...options, headers: { Accept: "text/html", "X-Relay": kind } });
+  const ask = (url, kind, options = {}) =>
+    fetch(url, { ...options, headers: { Accept: "text/html", "X-Relay": kind } });
+
+  const offline = (error) => {
+    if (error.name !== "AbortError") notice("relay-offline");
+  };
 
   // ---- pages: fetched, swapped, remembered ----
   let current;
@@ -18,10 +23,8 @@
     const mine = (current = new AbortController());
     loading(true);
     try {
-      const response = await ask(url, "visit", { signal: mine.signal });
-      await receive(response, push);
-    } catch (error) {
-      if (error.name !== "AbortError") notice("relay-offline");
+      const response = await ask(url, "visit", { signal: mine.signal }).catch(offline);
+      if (response) await receive(response, push);
     } finally {
       if (mine === current) loading(false);
     }
@@ -36,7 +39,10 @@
   async function download(response) {
     if (!response.ok) return notice("relay-failed");
     const name = /filename="?([^";]+)/.exec(response.headers.get("Content-Disposition") || "")?.[1] || "download";
-    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await response.blob()), download: name });
+    const link = Object.assign(document.createElement("a"), {
+      href: URL.createObjectURL(await response.blob()),
+      download: name,
+    });
     link.dataset.hard = "";
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
@@ -71,11 +77,19 @@
   }
 
   on(document, "click", (event) => {
-    if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    const link = event.composedPath().find((node) => node.getAttribute?.("href") && /^(a|s-link|s-button|s-clickable)$/.test(node.localName));
-    if (!link || link.hasAttribute("data-hard") || !["", "auto", "_self", null].includes(link.getAttribute("target"))) return;
+    if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
+      return;
+    const link = event
+      .composedPath()
+      .find((node) => node.getAttribute?.("href") && /^(a|s-link|s-button|s-clickable)$/.test(node.localName));
+    if (!link || link.hasAttribute("data-hard") || !["", "auto", "_self", null].includes(link.getAttribute("target")))
+      return;
     const url = new URL(link.getAttribute("href"), location.href);
-    if (url.origin !== location.origin || (url.hash && url.pathname + url.search === location.pathname + location.search)) return;
+    if (
+      url.origin !== location.origin ||
+      (url.hash && url.pathname + url.search === location.pathname + location.search)
+    )
+      return;
     event.preventDefault();
     visit(url.href);
   });
@@ -84,15 +98,24 @@
   // ---- forms: before App Bridge hears of the submit, because it would drop the save bar before the server has answered ----
   const busy = new WeakSet();
   const confirmed = new WeakSet();
-  on(window, "submit", (event) => {
-    const form = event.target;
-    if (event.relayDone || form.method === "dialog" || form.hasAttribute("data-hard")) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    const modal = form.dataset.confirm && !confirmed.delete(form) && document.getElementById(form.dataset.confirm);
-    if (modal) { modal.relayForm = form; modal.showOverlay(); return; }
-    if (!busy.has(form)) send(form, event.submitter);
-  }, true);
+  on(
+    window,
+    "submit",
+    (event) => {
+      const form = event.target;
+      if (event.relayDone || form.method === "dialog" || form.hasAttribute("data-hard")) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const modal = form.dataset.confirm && !confirmed.delete(form) && document.getElementById(form.dataset.confirm);
+      if (modal) {
+        modal.relayForm = form;
+        modal.showOverlay();
+        return;
+      }
+      if (!busy.has(form)) send(form, event.submitter);
+    },
+    true,
+  );
   async function send(form, submitter) {
     const url = new URL(form.getAttribute("action") || location.href, location.href);
     const data = new FormData(form, submitter);
@@ -106,15 +129,16 @@
     loading(true);
     buttons.forEach((button) => button.setAttribute("loading", ""));
     try {
-      const response = await ask(url.href, "form", { method: "POST", body });
+      const response = await ask(url.href, "form", { method: "POST", body }).catch(offline);
+      if (!response) return undefined;
       if (response.status === 422) refused(form, new DOMParser().parseFromString(await response.text(), "text/html"));
       else if (response.ok) {
         // Marked: now App Bridge takes the saved values as its base and hides the save bar, which would block open().
-        form.dispatchEvent(Object.assign(new SubmitEvent("submit", { bubbles: true, cancelable: true }), { relayDone: true }));
+        form.dispatchEvent(
+          Object.assign(new SubmitEvent("submit", { bubbles: true, cancelable: true }), { relayDone: true }),
+        );
         await receive(response);
       } else notice("relay-failed");
-    } catch {
-      notice("relay-offline");
     } finally {
       busy.delete(form);
       loading(false);
@@ -123,12 +147,16 @@
   }
   /** 422: only the errors come over; values, focus order and save bar stay as they are. */
   function refused(form, doc) {
-    const same = form.id ? doc.getElementById(form.id) : doc.querySelector(`form[action="${CSS.escape(form.getAttribute("action") || "")}"]`) ?? doc.querySelector("form");
+    const same = form.id
+      ? doc.getElementById(form.id)
+      : (doc.querySelector(`form[action="${CSS.escape(form.getAttribute("action") || "")}"]`) ??
+        doc.querySelector("form"));
     for (const field of form.querySelectorAll("[name]")) {
       const twins = [...(same ?? doc).querySelectorAll(`[name="${CSS.escape(field.getAttribute("name"))}"]`)];
       const twin = twins.find((one) => one.getAttribute("value") === field.getAttribute("value")) ?? twins[0];
       const words = twin?.getAttribute("error");
-      if (words) field.setAttribute("error", words); else field.removeAttribute("error");
+      if (words) field.setAttribute("error", words);
+      else field.removeAttribute("error");
     }
     document.querySelectorAll("[data-relay-notice]").forEach((old) => old.remove());
     const [place, said] = [form.querySelector("[data-form-error]"), same?.querySelector("[data-form-error]")];
@@ -141,7 +169,10 @@
     await new Promise((resolve) => setTimeout(resolve, 1000 * (Number(part.dataset.every) || 5)));
     if (!part.isConnected || stop.signal.aborted) return;
     if (document.hidden) await new Promise((resolve) => on(document, "visibilitychange", resolve));
-    const html = await ask(part.dataset.poll, "poll").then((response) => (response.ok && isHtml(response) ? response.text() : ""), () => "");
+    const html = await ask(part.dataset.poll, "poll").then(
+      (response) => (response.ok && isHtml(response) ? response.text() : ""),
+      () => "",
+    );
     const next = html && new DOMParser().parseFromString(html, "text/html").body.firstElementChild;
     const held = part.contains(document.activeElement);
     let live = part;
@@ -154,25 +185,62 @@
   }
 
   // ---- small things ----
-  function hides() { for (const box of document.querySelectorAll("[data-hides]")) document.getElementById(box.dataset.hides)?.toggleAttribute("hidden", box.checked); }
+  function hides() {
+    for (const box of document.querySelectorAll("[data-hides]"))
+      document.getElementById(box.dataset.hides)?.toggleAttribute("hidden", box.checked);
+  }
   on(document, "change", hides);
   on(document, "reset", () => setTimeout(hides));
   on(document, "click", (event) => {
     const at = (name) => event.composedPath().find((node) => node.dataset?.[name] !== undefined);
     const copy = at("copy");
-    if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => window.shopify?.toast.show(copy.dataset.copied || copy.dataset.copy), () => {});
+    if (copy)
+      navigator.clipboard.writeText(copy.dataset.copy).then(
+        () => window.shopify?.toast.show(copy.dataset.copied || copy.dataset.copy),
+        () => {},
+      );
     const modal = at("confirmed")?.closest("s-modal");
-    if (modal?.relayForm) { confirmed.add(modal.relayForm); modal.hideOverlay(); modal.relayForm.requestSubmit(); }
+    if (modal?.relayForm) {
+      confirmed.add(modal.relayForm);
+      modal.hideOverlay();
+      modal.relayForm.requestSubmit();
+    }
   });
   // These do not bubble: a banner that stays dismissed, a table that turns its page.
-  on(window, "dismiss", (event) => { if (event.target.dataset?.dismiss) ask(event.target.dataset.dismiss, "dismiss", { method: "POST" }).catch(() => {}); }, true);
-  on(window, "nextpage", (event) => { if (event.target.dataset?.next) visit(event.target.dataset.next); }, true);
-  on(window, "previouspage", (event) => { if (event.target.dataset?.previous) visit(event.target.dataset.previous); }, true);
+  on(
+    window,
+    "dismiss",
+    (event) => {
+      if (event.target.dataset?.dismiss)
+        ask(event.target.dataset.dismiss, "dismiss", { method: "POST" }).catch(() => {});
+    },
+    true,
+  );
+  on(
+    window,
+    "nextpage",
+    (event) => {
+      if (event.target.dataset?.next) visit(event.target.dataset.next);
+    },
+    true,
+  );
+  on(
+    window,
+    "previouspage",
+    (event) => {
+      if (event.target.dataset?.previous) visit(event.target.dataset.previous);
+    },
+    true,
+  );
   function wire() {
     hides();
     document.querySelectorAll("[data-poll]").forEach((part) => poll(part, Number(part.dataset.max) || 120));
     const flash = document.querySelector('meta[name="flash-toast"]');
-    if (flash) { window.shopify?.toast.show(meta("flash-toast")); flash.remove(); }
+    if (flash) {
+      window.shopify?.toast.show(meta("flash-toast"));
+      flash.remove();
+    }
   }
-  if (document.readyState === "loading") on(document, "DOMContentLoaded", wire); else wire();
+  if (document.readyState === "loading") on(document, "DOMContentLoaded", wire);
+  else wire();
 })();

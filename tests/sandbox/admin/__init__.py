@@ -1,4 +1,4 @@
-"""Owns the stand-in for Shopify's admin: the start page, the page with the app's frame, and the two script stand-ins."""
+"""Owns the stand-in for Shopify's admin: the start page, the page around the app's frame, the two scripts."""
 
 from tests.sandbox.admin.pages import register
 

@@ -9,15 +9,30 @@
   state.stop?.abort();
   state.stop = new AbortController();
   state.bar = null;
-  const hear = (target, type, fn, capture = false) => target.addEventListener(type, fn, { capture, signal: state.stop.signal });
+  const hear = (target, type, fn, capture = false) =>
+    target.addEventListener(type, fn, { capture, signal: state.stop.signal });
 
   // ---- configuration: the URL of the first document, later the window's own memory ----
   const query = new URLSearchParams(location.search);
-  const remembered = (() => { try { return JSON.parse(sessionStorage.getItem("stand-in-bridge")) || {}; } catch { return {}; } })();
+  const remembered = (() => {
+    try {
+      return JSON.parse(sessionStorage.getItem("stand-in-bridge")) || {};
+    } catch {
+      return {};
+    }
+  })();
   const apiKey = document.querySelector("meta[name=shopify-api-key]")?.content || tag.dataset.apiKey || "";
-  const config = { apiKey, shop: query.get("shop") || remembered.shop, host: query.get("host") || remembered.host,
-    locale: query.get("locale") || remembered.locale || "en" };
-  try { sessionStorage.setItem("stand-in-bridge", JSON.stringify(config)); } catch { /* storage may be closed to third parties */ }
+  const config = {
+    apiKey,
+    shop: query.get("shop") || remembered.shop,
+    host: query.get("host") || remembered.host,
+    locale: query.get("locale") || remembered.locale || "en",
+  };
+  try {
+    sessionStorage.setItem("stand-in-bridge", JSON.stringify(config));
+  } catch {
+    /* storage may be closed to third parties */
+  }
   const adminOrigin = new URL(tag.src).origin;
   const embedded = window.top !== window;
   const withoutHostParams = (url) => {
@@ -28,17 +43,29 @@
   const pathOf = (url) => url.pathname + url.search + url.hash;
 
   // ---- the line to the host ----
-  const tell = (kind, data = {}) => { if (embedded) parent.postMessage({ standIn: 1, kind, ...data }, adminOrigin); };
-  const ask = (kind, data = {}) => new Promise((resolve, reject) => {
-    const id = state.next++;
-    const timer = setTimeout(() => { state.waiting.delete(id); reject(new Error(`the admin did not answer: ${kind}`)); }, 10000);
-    state.waiting.set(id, (value) => { clearTimeout(timer); resolve(value); });
-    tell(kind, { id, ...data });
-  });
+  const tell = (kind, data = {}) => {
+    if (embedded) parent.postMessage({ standIn: 1, kind, ...data }, adminOrigin);
+  };
+  const ask = (kind, data = {}) =>
+    new Promise((resolve, reject) => {
+      const id = state.next++;
+      const timer = setTimeout(() => {
+        state.waiting.delete(id);
+        reject(new Error(`the admin did not answer: ${kind}`));
+      }, 10000);
+      state.waiting.set(id, (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      });
+      tell(kind, { id, ...data });
+    });
   hear(window, "message", (event) => {
     const message = event.data;
     if (event.source !== parent || event.origin !== adminOrigin || !message?.standIn) return;
-    if (message.kind === "reply") { state.waiting.get(message.id)?.(message.value); state.waiting.delete(message.id); }
+    if (message.kind === "reply") {
+      state.waiting.get(message.id)?.(message.value);
+      state.waiting.delete(message.id);
+    }
     if (message.kind === "nav") followNav(message.href);
     if (message.kind === "save") state.bar?.requestSubmit();
     if (message.kind === "discard") discard();
@@ -47,7 +74,8 @@
   // ---- opened outside the admin: go in; bounce page: fetch the target with a token and become it ----
   if (!embedded) {
     const store = config.host ? atob(config.host).split("/").pop() : (config.shop || "").split(".")[0];
-    if (store && apiKey) location.replace(`${adminOrigin}/store/${store}/apps/${apiKey}${pathOf(withoutHostParams(location.href))}`);
+    if (store && apiKey)
+      location.replace(`${adminOrigin}/store/${store}/apps/${apiKey}${pathOf(withoutHostParams(location.href))}`);
   }
   const reload = query.get("shopify-reload");
   const idToken = () => ask("token");
@@ -71,14 +99,21 @@
 
   function patchOnce() {
     if (state.native.fetch) return;
-    state.native = { fetch: window.fetch, open: window.open, pushState: history.pushState, replaceState: history.replaceState };
+    state.native = {
+      fetch: window.fetch.bind(window),
+      open: window.open,
+      pushState: history.pushState,
+      replaceState: history.replaceState,
+    };
     window.fetch = async (input, init) => {
       let request = new Request(input, init);
       const host = new URL(request.url).hostname;
-      if (!embedded || (host !== location.hostname && !host.endsWith(`.${location.hostname}`))) return state.native.fetch(request);
+      if (!embedded || (host !== location.hostname && !host.endsWith(`.${location.hostname}`)))
+        return state.native.fetch(request);
       const spare = request.clone();
       let response = await state.native.fetch(await dressed(request));
-      if (response.headers.has("X-Shopify-Retry-Invalid-Session-Request")) response = await state.native.fetch(await dressed(spare));
+      if (response.headers.has("X-Shopify-Retry-Invalid-Session-Request"))
+        response = await state.native.fetch(await dressed(spare));
       const reauthorize = response.headers.get("X-Shopify-API-Request-Failure-Reauthorize-Url");
       if (reauthorize) tell("open", { url: new URL(reauthorize, location.href).href });
       return response;
@@ -91,7 +126,10 @@
       return new Request(request, { headers });
     };
     window.open = (url, target, features) => {
-      if (state.bar) { tell("nudge"); return null; }
+      if (state.bar) {
+        tell("nudge");
+        return null;
+      }
       const inHost = embedded && (["_top", "_parent"].includes(target) || String(url).startsWith("shopify:"));
       if (!inHost) return state.native.open.call(window, url, target, features);
       tell("open", { url: new URL(url, location.href).href });
@@ -105,14 +143,20 @@
       };
     }
   }
-  function report(push = false) { tell("url", { path: pathOf(withoutHostParams(location.href)), title: document.title, push }); }
+  function report(push = false) {
+    tell("url", { path: pathOf(withoutHostParams(location.href)), title: document.title, push });
+  }
 
   // ---- save bar of <form data-save-bar> ----
   const bases = (state.bases = new WeakMap());
-  const valueOf = (field) => JSON.stringify([field.checked, field.values, field.type === "file" ? field.files?.length : field.value]);
+  const valueOf = (field) =>
+    JSON.stringify([field.checked, field.values, field.type === "file" ? field.files?.length : field.value]);
   const snapshot = (form) => new Map([...form.elements].map((field) => [field, valueOf(field)]));
-  const formOf = (event) => event.target instanceof Element ? event.target.closest("form[data-save-bar]") : null;
-  function takeBase(event) { const form = formOf(event); if (form && !bases.has(form)) bases.set(form, snapshot(form)); }
+  const formOf = (event) => (event.target instanceof Element ? event.target.closest("form[data-save-bar]") : null);
+  function takeBase(event) {
+    const form = formOf(event);
+    if (form && !bases.has(form)) bases.set(form, snapshot(form));
+  }
   function weigh(event) {
     const form = formOf(event);
     const base = form && bases.get(form);
@@ -126,7 +170,10 @@
     tell("savebar", { visible: !!form, confirm: !!form?.hasAttribute("data-discard-confirmation") });
   }
   // The original takes the new base at submit, before any server has answered. That is its behaviour, not a slip here.
-  function rebase(form) { bases.set(form, snapshot(form)); if (state.bar === form) showBar(null); }
+  function rebase(form) {
+    bases.set(form, snapshot(form));
+    if (state.bar === form) showBar(null);
+  }
   function discard() {
     const form = state.bar;
     if (!form) return;
@@ -140,59 +187,112 @@
   hear(document, "beforeinput", takeBase, true);
   hear(document, "input", weigh);
   hear(document, "change", weigh);
-  hear(document, "submit", (event) => { const form = formOf(event); if (form) rebase(form); });
-  hear(document, "reset", (event) => { const form = formOf(event); if (form) setTimeout(() => rebase(form)); });
-  hear(window, "beforeunload", (event) => { if (state.bar) event.preventDefault(); });
-  hear(window, "click", (event) => {
-    const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement && node.href);
-    if (!link) return;
-    if (state.bar) { event.preventDefault(); event.stopImmediatePropagation(); tell("nudge"); return; }
-    if (link.protocol === "shopify:" || (embedded && ["_top", "_parent"].includes(link.target))) {
-      event.preventDefault();
-      tell("open", { url: link.href });
-    }
-  }, true);
+  hear(document, "submit", (event) => {
+    const form = formOf(event);
+    if (form) rebase(form);
+  });
+  hear(document, "reset", (event) => {
+    const form = formOf(event);
+    if (form) setTimeout(() => rebase(form));
+  });
+  hear(window, "beforeunload", (event) => {
+    if (state.bar) event.preventDefault();
+  });
+  hear(
+    window,
+    "click",
+    (event) => {
+      const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement && node.href);
+      if (!link) return;
+      if (state.bar) {
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        tell("nudge");
+        return;
+      }
+      if (link.protocol === "shopify:" || (embedded && ["_top", "_parent"].includes(link.target))) {
+        event.preventDefault();
+        tell("open", { url: link.href });
+      }
+    },
+    true,
+  );
 
   // ---- the app's menu: links stay in the page, the admin draws them ----
   function sendMenu() {
     const links = [...document.querySelectorAll("s-app-nav > s-link[href], s-app-nav > a[href]")];
-    tell("menu", { items: links.map((link) => ({ href: link.getAttribute("href"), text: link.textContent.trim(),
-      home: link.getAttribute("rel") === "home" })) });
+    tell("menu", {
+      items: links.map((link) => ({
+        href: link.getAttribute("href"),
+        text: link.textContent.trim(),
+        home: link.getAttribute("rel") === "home",
+      })),
+    });
   }
   function followNav(href) {
-    const link = [...document.querySelectorAll("s-app-nav > [href]")].find((item) => item.getAttribute("href") === href);
+    const link = [...document.querySelectorAll("s-app-nav > [href]")].find(
+      (item) => item.getAttribute("href") === href,
+    );
     const click = () => new MouseEvent("click", { bubbles: true, cancelable: true, composed: true });
-    const stays = link && (!link.dispatchEvent(click())
-      || !link.dispatchEvent(new CustomEvent("shopify:navigate", { bubbles: true, cancelable: true })));
+    const stays =
+      link &&
+      (!link.dispatchEvent(click()) ||
+        !link.dispatchEvent(new CustomEvent("shopify:navigate", { bubbles: true, cancelable: true })));
     if (!stays) tell("visit", { path: href });
   }
   if (!customElements.get("s-app-nav")) {
-    customElements.define("s-app-nav", class extends HTMLElement {
-      connectedCallback() {
-        this.hidden = true;
-        this.watch ??= new MutationObserver(() => window.__standInBridge.sendMenu());
-        this.watch.observe(this, { childList: true, subtree: true, characterData: true, attributes: true });
-        queueMicrotask(() => window.__standInBridge.sendMenu());
-      }
-      disconnectedCallback() { this.watch.disconnect(); }
-    });
+    customElements.define(
+      "s-app-nav",
+      class extends HTMLElement {
+        connectedCallback() {
+          this.hidden = true;
+          this.watch ??= new MutationObserver(() => window.__standInBridge.sendMenu());
+          this.watch.observe(this, { childList: true, subtree: true, characterData: true, attributes: true });
+          queueMicrotask(() => window.__standInBridge.sendMenu());
+        }
+        disconnectedCallback() {
+          this.watch.disconnect();
+        }
+      },
+    );
   }
   state.sendMenu = sendMenu;
-  const started = () => { tell("hello"); report(); sendMenu(); };
-  if (document.readyState === "loading") hear(document, "DOMContentLoaded", started); else started();
+  const started = () => {
+    if (reload) return;
+    tell("hello");
+    report();
+    sendMenu();
+  };
+  if (document.readyState === "loading") hear(document, "DOMContentLoaded", started);
+  else started();
 
   // ---- the API object ----
   const modal = (id) => document.getElementById(id);
   window.shopify = {
-    config, origin: location.origin, ready: Promise.resolve(), idToken,
+    config,
+    origin: location.origin,
+    ready: Promise.resolve(),
+    idToken,
     environment: { embedded, mobile: false, intent: false, pos: false },
-    toast: { show: (text, options = {}) => { const id = String(state.next++);
-      tell("toast", { text: String(text), isError: !!options.isError, duration: options.duration ?? 5000 }); return id; }, hide: () => tell("toast", { text: "" }) },
+    toast: {
+      show: (text, options = {}) => {
+        const id = String(state.next++);
+        tell("toast", { text: String(text), isError: !!options.isError, duration: options.duration ?? 5000 });
+        return id;
+      },
+      hide: () => tell("toast", { text: "" }),
+    },
     loading: (on) => tell("loading", { on: on !== false }),
     saveBar: {
-      show: async (id) => showBar(document.getElementById(id)), hide: async () => showBar(null),
-      toggle: async (id) => showBar(state.bar ? null : document.getElementById(id)), leaveConfirmation: async () => undefined,
+      show: async (id) => showBar(document.getElementById(id)),
+      hide: async () => showBar(null),
+      toggle: async (id) => showBar(state.bar ? null : document.getElementById(id)),
+      leaveConfirmation: async () => undefined,
     },
-    modal: { show: async (id) => modal(id)?.showOverlay?.(), hide: async (id) => modal(id)?.hideOverlay?.(), toggle: async (id) => modal(id)?.toggleOverlay?.() },
+    modal: {
+      show: async (id) => modal(id)?.showOverlay?.(),
+      hide: async (id) => modal(id)?.hideOverlay?.(),
+      toggle: async (id) => modal(id)?.toggleOverlay?.(),
+    },
   };
 })();

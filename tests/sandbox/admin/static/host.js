@@ -4,7 +4,7 @@
   "use strict";
   const page = JSON.parse(document.getElementById("page-data").textContent);
   const $ = (id) => document.getElementById(id);
-  const frame = $("app-frame");
+  let frame = $("app-frame");
   const appOrigin = new URL(page.appUrl).origin;
   const base = `/store/${page.store}/apps/${page.key}`;
   const tell = (kind, data = {}) => frame.contentWindow.postMessage({ standIn: 1, kind, ...data }, appOrigin);
@@ -16,32 +16,55 @@
   // ---- where the frame is ----
   const hostPath = (path) => base + (path === "/" ? "" : path);
   async function visit(path, push = true) {
-    const answer = await fetch(`/store/${page.store}/frame_url?key=${page.key}&path=${encodeURIComponent(path)}&${person()}`);
+    const answer = await fetch(
+      `/store/${page.store}/frame_url?key=${page.key}&path=${encodeURIComponent(path)}&${person()}`,
+    );
     const { url } = await answer.json();
     if (push && hostPath(path) !== location.pathname + location.search) history.pushState({ path }, "", hostPath(path));
-    // replace() keeps the frame out of the joint history: the admin's entries are the only ones.
-    frame.contentWindow.location.replace(url);
+    load(url);
+  }
+  /** Every load is a frame of its own: the browser keeps no history for it, so the admin's entries are the only ones. */
+  function load(url) {
+    const fresh = frame.cloneNode();
+    fresh.addEventListener("load", () => busy(false));
+    fresh.src = url;
+    frame.replaceWith(fresh);
+    frame = fresh;
     busy(true);
   }
-  frame.addEventListener("load", () => busy(false));
   window.addEventListener("popstate", (event) => {
-    if (barUp) { history.forward(); nudge(); return; }
+    if (barUp) {
+      history.forward();
+      nudge();
+      return;
+    }
     visit(event.state?.path ?? page.path, false);
   });
   history.replaceState({ path: page.path }, "");
 
   // ---- menu ----
-  const under = (href) => { const path = href.split("?")[0]; const at = here.split("?")[0]; return path === "/" ? at === "/" : at === path || at.startsWith(`${path}/`); };
+  const under = (href) => {
+    const path = href.split("?")[0];
+    const at = here.split("?")[0];
+    return path === "/" ? at === "/" : at === path || at.startsWith(`${path}/`);
+  };
   function drawMenu() {
     const list = $("app-menu");
-    list.replaceChildren(...menu.filter((item) => !item.home).map((item) => {
-      const link = Object.assign(document.createElement("a"), { href: hostPath(item.href), textContent: item.text });
-      if (under(item.href)) link.setAttribute("aria-current", "page");
-      link.dataset.href = item.href;
-      const entry = document.createElement("li");
-      entry.append(link);
-      return entry;
-    }));
+    list.replaceChildren(
+      ...menu
+        .filter((item) => !item.home)
+        .map((item) => {
+          const link = Object.assign(document.createElement("a"), {
+            href: hostPath(item.href),
+            textContent: item.text,
+          });
+          if (under(item.href)) link.setAttribute("aria-current", "page");
+          link.dataset.href = item.href;
+          const entry = document.createElement("li");
+          entry.append(link);
+          return entry;
+        }),
+    );
     const atHome = menu.some((item) => item.home && under(item.href)) || !menu.some((item) => under(item.href));
     $("app-home").toggleAttribute("aria-current", atHome);
     if (atHome) $("app-home").setAttribute("aria-current", "page");
@@ -50,7 +73,10 @@
     const link = event.target.closest("a[data-href]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    if (barUp) { nudge(); return; }
+    if (barUp) {
+      nudge();
+      return;
+    }
     $("nav").classList.remove("open");
     $("nav-toggle").setAttribute("aria-expanded", "false");
     tell("nav", { href: link.dataset.href });
@@ -62,8 +88,14 @@
     $("savebar").hidden = !visible;
     $("savebar").dataset.confirm = confirmFirst ? "1" : "";
   }
-  function nudge() { $("savebar").classList.remove("nudge"); void $("savebar").offsetWidth; $("savebar").classList.add("nudge"); }
-  function busy(on) { $("loading").hidden = !on; }
+  function nudge() {
+    $("savebar").classList.remove("nudge");
+    void $("savebar").offsetWidth;
+    $("savebar").classList.add("nudge");
+  }
+  function busy(on) {
+    $("loading").hidden = !on;
+  }
   let toastTimer;
   function toast(text, isError, duration) {
     clearTimeout(toastTimer);
@@ -73,21 +105,40 @@
     toastTimer = setTimeout(() => $("toast").classList.remove("shown"), duration || 5000);
   }
   $("save").addEventListener("click", () => tell("save"));
-  $("discard").addEventListener("click", () => { if ($("savebar").dataset.confirm) $("discard-dialog").showModal(); else tell("discard"); });
-  $("discard-dialog").addEventListener("close", () => { if ($("discard-dialog").returnValue === "yes") tell("discard"); });
-  window.addEventListener("beforeunload", (event) => { if (barUp) event.preventDefault(); });
+  $("discard").addEventListener("click", () => {
+    if ($("savebar").dataset.confirm) $("discard-dialog").showModal();
+    else tell("discard");
+  });
+  $("discard-dialog").addEventListener("close", () => {
+    if ($("discard-dialog").returnValue === "yes") tell("discard");
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (barUp) event.preventDefault();
+  });
 
   function openAtTop(url) {
     const target = new URL(url, appOrigin);
-    if (target.protocol === "shopify:") location.assign(`/store/${page.store}${target.href.replace(/^shopify:(\/\/)?admin/, "")}`);
+    if (target.protocol === "shopify:")
+      location.assign(`/store/${page.store}${target.href.replace(/^shopify:(\/\/)?admin/, "")}`);
     else if (["http:", "https:"].includes(target.protocol)) location.assign(target.href);
   }
 
   // ---- messages of the frame ----
   const answers = {
-    hello: () => { showBar(false); busy(false); },
-    token: async () => (await (await fetch(`/store/${page.store}/id_token?key=${page.key}&user=${encodeURIComponent(page.user)}`)).json()).id_token,
-    menu: ({ items }) => { menu = items; drawMenu(); },
+    hello: () => {
+      showBar(false);
+      busy(false);
+    },
+    token: async () =>
+      (
+        await (
+          await fetch(`/store/${page.store}/id_token?key=${page.key}&user=${encodeURIComponent(page.user)}`)
+        ).json()
+      ).id_token,
+    menu: ({ items }) => {
+      menu = items;
+      drawMenu();
+    },
     url: ({ path, title, push }) => {
       here = path;
       const change = push && hostPath(path) !== location.pathname + location.search ? "pushState" : "replaceState";
@@ -110,5 +161,5 @@
     if (message.id) tell("reply", { id: message.id, value });
   });
   // Loaded only now, so that no message of a fast page is missed.
-  frame.src = frame.dataset.src;
+  load(frame.dataset.src);
 })();

@@ -1,29 +1,61 @@
 /* Part 2: layout (page, section, stack, grid, box, divider, query container). */
-const gapRules = (el) => [["gap", "gap"], ["rowgap", "row-gap"], ["columngap", "column-gap"]].filter(([name]) => el.has(name))
-  .map(([name, property]) => responsive(property, el.attr(name), spaces)).join("\n");
-const alignRules = (el, list) => list.filter(([name]) => el.has(name)).map(([name, property]) => responsive(property, el.attr(name))).join("\n");
-const ALIGN = [["alignitems", "align-items"], ["aligncontent", "align-content"], ["justifycontent", "justify-content"]];
+const gapRules = (el) =>
+  [
+    ["gap", "gap"],
+    ["rowgap", "row-gap"],
+    ["columngap", "column-gap"],
+  ]
+    .filter(([name]) => el.has(name))
+    .map(([name, property]) => responsive(property, el.attr(name), spaces))
+    .join("\n");
+const alignRules = (el, list) =>
+  list
+    .filter(([name]) => el.has(name))
+    .map(([name, property]) => responsive(property, el.attr(name)))
+    .join("\n");
+const ALIGN = [
+  ["alignitems", "align-items"],
+  ["aligncontent", "align-content"],
+  ["justifycontent", "justify-content"],
+];
 
 names["s-box"] = class extends Box {};
 names["s-stack"] = class extends Box {
   static attrs = [...BOX_ATTRS, "direction", "gap", "rowgap", "columngap", ...ALIGN.map(([name]) => name)];
   static css = ":host { display: flex; flex-direction: column; min-inline-size: 0; }";
   extra() {
-    const row = responsive("flex-direction", this.attr("direction", "block"), (v) => (v === "inline" ? "row" : "column"));
-    const center = responsive("align-items", this.attr("direction", "block"), (v) => (v === "inline" ? "center" : "stretch"));
+    const row = responsive("flex-direction", this.attr("direction", "block"), (v) =>
+      v === "inline" ? "row" : "column",
+    );
+    const center = responsive("align-items", this.attr("direction", "block"), (v) =>
+      v === "inline" ? "center" : "stretch",
+    );
     return `${row} ${center} :host { flex-wrap: wrap; } ${gapRules(this)} ${alignRules(this, ALIGN)}`;
   }
 };
 names["s-grid"] = class extends Box {
-  static more = [...ALIGN, ["justifyitems", "justify-items"], ["placeitems", "place-items"], ["placecontent", "place-content"],
-    ["gridtemplatecolumns", "grid-template-columns"], ["gridtemplaterows", "grid-template-rows"]];
+  static more = [
+    ...ALIGN,
+    ["justifyitems", "justify-items"],
+    ["placeitems", "place-items"],
+    ["placecontent", "place-content"],
+    ["gridtemplatecolumns", "grid-template-columns"],
+    ["gridtemplaterows", "grid-template-rows"],
+  ];
   static attrs = [...BOX_ATTRS, "gap", "rowgap", "columngap", ...this.more.map(([name]) => name)];
   static css = ":host { display: grid; min-inline-size: 0; }";
-  extra() { return gapRules(this) + alignRules(this, this.constructor.more); }
+  extra() {
+    return gapRules(this) + alignRules(this, this.constructor.more);
+  }
 };
 names["s-grid-item"] = class extends Box {
   static attrs = [...BOX_ATTRS, "gridcolumn", "gridrow"];
-  extra() { return alignRules(this, [["gridcolumn", "grid-column"], ["gridrow", "grid-row"]]); }
+  extra() {
+    return alignRules(this, [
+      ["gridcolumn", "grid-column"],
+      ["gridrow", "grid-row"],
+    ]);
+  }
 };
 names["s-scroll-box"] = class extends Box {
   static attrs = [...BOX_ATTRS.filter((name) => !["borderradius"].includes(name)), "borderradius"];
@@ -32,14 +64,20 @@ names["s-scroll-box"] = class extends Box {
 names["s-query-container"] = class extends Part {
   static attrs = ["containername"];
   static css = ":host { display: block; container-type: inline-size; }";
-  update() { this.own.replaceSync(this.has("containername") ? `:host { container-name: ${CSS.escape(this.attr("containername"))}; }` : ""); }
+  update() {
+    this.own.replaceSync(
+      this.has("containername") ? `:host { container-name: ${CSS.escape(this.attr("containername"))}; }` : "",
+    );
+  }
 };
 names["s-divider"] = class extends Part {
   static attrs = ["direction", "color"];
   static css = `:host { display: block; } div { border: 0 solid var(--line); border-block-start-width: 1px; }
     :host([direction=block]) { align-self: stretch; } :host([direction=block]) div { block-size: 100%; border-inline-start-width: 1px; border-block-start-width: 0; }
     :host([color=strong]) div { border-color: var(--line-strong); }`;
-  draw() { this.shadowRoot.innerHTML = "<div role=separator></div>"; }
+  draw() {
+    this.shadowRoot.innerHTML = "<div role=separator></div>";
+  }
 };
 
 names["s-page"] = class extends Part {
@@ -61,16 +99,28 @@ names["s-page"] = class extends Part {
       <span class=accessory><slot name=accessory></slot></span><span class=actions><slot name=secondary-actions></slot><slot name=primary-action></slot></span></header>
       <div class=top><slot name=supplemental-start></slot></div>
       <div class=columns><div class=main><slot></slot></div><div class=aside><slot name=aside></slot></div></div></div>`;
-    for (const [slot, wrapper] of [["breadcrumb-actions", ".crumb"], ["accessory", ".accessory"], ["supplemental-start", ".top"], ["aside", ".aside"]]) this.shutEmpty(slot, wrapper);
+    for (const [slot, wrapper] of [
+      ["breadcrumb-actions", ".crumb"],
+      ["accessory", ".accessory"],
+      ["supplemental-start", ".top"],
+      ["aside", ".aside"],
+    ])
+      this.shutEmpty(slot, wrapper);
     const aside = this.$("slot[name=aside]");
     const columns = () => this.$(".columns").classList.toggle("two", aside.assignedElements().length > 0);
     aside.addEventListener("slotchange", columns);
     columns();
   }
-  update() { this.put("h1", this.attr("heading")); }
+  update() {
+    this.put("h1", this.attr("heading"));
+  }
 };
 
-const depthOf = (el) => { let depth = 0; for (let up = el.parentElement; up; up = up.parentElement) depth += up.localName === "s-section"; return depth; };
+const depthOf = (el) => {
+  let depth = 0;
+  for (let up = el.parentElement; up; up = up.parentElement) depth += up.localName === "s-section";
+  return depth;
+};
 names["s-section"] = class extends Part {
   static attrs = ["heading", "subheading", "padding", "accessibilitylabel"];
   static css = `:host { display: block; min-inline-size: 0; }
@@ -90,13 +140,20 @@ names["s-section"] = class extends Part {
     this.shutEmpty("supplemental", ".foot");
     this.shadowRoot.addEventListener("slotchange", () => this.headless());
   }
-  headless() { this.$(".head").hidden = !this.attr("heading") && !["graphic", "accessory", "secondary-actions", "primary-action"].some((name) => this.$(`slot[name=${name}]`).assignedElements().length); }
+  headless() {
+    this.$(".head").hidden =
+      !this.attr("heading") &&
+      !["graphic", "accessory", "secondary-actions", "primary-action"].some(
+        (name) => this.$(`slot[name=${name}]`).assignedElements().length,
+      );
+  }
   update() {
     this.put(".title", this.attr("heading"));
     this.put(".sub", this.attr("subheading"));
     const name = this.attr("accessibilitylabel") || this.attr("heading");
     const section = this.$("section");
-    if (name) section.setAttribute("aria-label", name); else section.removeAttribute("aria-label");
+    if (name) section.setAttribute("aria-label", name);
+    else section.removeAttribute("aria-label");
     this.headless();
   }
 };

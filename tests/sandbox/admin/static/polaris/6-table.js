@@ -21,7 +21,8 @@ names["s-table"] = class extends Part {
   /** A click on a row with clickDelegate goes to the named link, unless something in the row was meant. */
   delegate(event) {
     const row = event.target.closest?.("s-table-row[clickdelegate]");
-    if (!row || event.composedPath().some((node) => ["a", "button", "input", "select"].includes(node.localName))) return;
+    if (!row || event.composedPath().some((node) => ["a", "button", "input", "select"].includes(node.localName)))
+      return;
     document.getElementById(row.getAttribute("clickdelegate"))?.shadowRoot?.querySelector(".act")?.click();
   }
   update() {
@@ -37,38 +38,71 @@ names["s-table"] = class extends Part {
     const mark = (el, name, on) => el.internals?.states[on ? "add" : "delete"](name);
     mark(this, "list", list);
     const headers = [...this.querySelectorAll("s-table-header")];
-    for (const el of this.querySelectorAll("s-table-header-row, s-table-body, s-table-row, s-table-header")) mark(el, "list", list);
+    for (const el of this.querySelectorAll("s-table-header-row, s-table-body, s-table-row, s-table-header"))
+      mark(el, "list", list);
     for (const header of headers) mark(header, "numeric", ["numeric", "currency"].includes(header.attr?.("format")));
     for (const row of this.querySelectorAll("s-table-row")) {
-      [...row.children].filter((cell) => cell.localName === "s-table-cell").forEach((cell, index) => {
-        const header = headers[index];
-        const place = header?.getAttribute("listslot") ?? "labeled";
-        mark(cell, "list", list);
-        mark(cell, "numeric", ["numeric", "currency"].includes(header?.getAttribute("format")));
-        for (const name of SLOTS) mark(cell, name, name === place);
-        cell.label?.(list && place === "labeled" ? header?.textContent.trim() ?? "" : "");
-      });
+      [...row.children]
+        .filter((cell) => cell.localName === "s-table-cell")
+        .forEach((cell, index) => {
+          const header = headers[index];
+          const place = header?.getAttribute("listslot") ?? "labeled";
+          mark(cell, "list", list);
+          mark(cell, "numeric", ["numeric", "currency"].includes(header?.getAttribute("format")));
+          for (const name of SLOTS) mark(cell, name, name === place);
+          cell.label?.(list && place === "labeled" ? (header?.textContent.trim() ?? "") : "");
+        });
     }
   }
 };
-const tablePart = (role, css) => class extends Part {
-  static css = css;
-  update() { this.setAttribute("role", role); }
+const tablePart = (role, css) =>
+  class extends Part {
+    static css = css;
+    update() {
+      this.setAttribute("role", role);
+    }
+  };
+names["s-table-header-row"] = tablePart(
+  "row",
+  `:host { display: table-row; background: #f7f8fa; } :host(:state(list)) { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); }`,
+);
+names["s-table-header"] = class extends (
+  tablePart(
+    "columnheader",
+    `:host { display: table-cell; padding: 8px 12px; font-size: 12.5px; font-weight: 600; color: var(--soft); text-align: start; white-space: nowrap; border-block-end: 1px solid var(--line); }
+  :host(:first-child) { padding-inline-start: 16px; } :host(:last-child) { padding-inline-end: 16px; } :host(:state(numeric)) { text-align: end; }`,
+  )
+) {
+  static attrs = ["listslot", "format"];
 };
-names["s-table-header-row"] = tablePart("row", `:host { display: table-row; background: #f7f8fa; } :host(:state(list)) { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); }`);
-names["s-table-header"] = class extends tablePart("columnheader", `:host { display: table-cell; padding: 8px 12px; font-size: 12.5px; font-weight: 600; color: var(--soft); text-align: start; white-space: nowrap; border-block-end: 1px solid var(--line); }
-  :host(:first-child) { padding-inline-start: 16px; } :host(:last-child) { padding-inline-end: 16px; } :host(:state(numeric)) { text-align: end; }`) { static attrs = ["listslot", "format"]; };
-names["s-table-body"] = tablePart("rowgroup", ":host { display: table-row-group; } :host(:state(list)) { display: block; }");
-names["s-table-row"] = class extends tablePart("row", `:host { display: table-row; } :host(:hover) { background: #fafbfc; } :host([clickdelegate]) { cursor: pointer; }
-  :host(:state(list)) { display: flex; flex-wrap: wrap; gap: 2px 8px; align-items: baseline; padding: 12px 16px; border-block-start: 1px solid var(--line); }`) { static attrs = ["clickdelegate"]; };
+names["s-table-body"] = tablePart(
+  "rowgroup",
+  ":host { display: table-row-group; } :host(:state(list)) { display: block; }",
+);
+names["s-table-row"] = class extends (
+  tablePart(
+    "row",
+    `:host { display: table-row; } :host(:hover) { background: #fafbfc; } :host([clickdelegate]) { cursor: pointer; }
+  :host(:state(list)) { display: flex; flex-wrap: wrap; gap: 2px 8px; align-items: baseline; padding: 12px 16px; border-block-start: 1px solid var(--line); }`,
+  )
+) {
+  static attrs = ["clickdelegate"];
+};
 names["s-table-cell"] = class extends Part {
   static css = `:host { display: table-cell; padding: 10px 12px; border-block-end: 1px solid #eceff2; vertical-align: middle; overflow-wrap: anywhere; }
     :host(:first-child) { padding-inline-start: 16px; } :host(:last-child) { padding-inline-end: 16px; } :host(:state(numeric)) { text-align: end; font-variant-numeric: tabular-nums; white-space: nowrap; }
     .label { color: var(--soft); font-size: 12.5px; } .label:empty { display: none; }
+    :host(:state(primary)) { min-inline-size: 168px; }
     :host(:state(list)) { display: block; padding: 0; border: 0; text-align: start; flex: 1 1 100%; } :host(:state(list):state(kicker)) { order: 0; font-size: 12.5px; color: var(--soft); }
     :host(:state(list):state(primary)) { order: 1; flex: 1 1 0; min-inline-size: 55%; font-weight: 600; } :host(:state(list):state(inline)) { order: 2; flex: 0 1 auto; }
     :host(:state(list):state(secondary)) { order: 3; color: var(--soft); } :host(:state(list):state(labeled)) { order: 4; display: flex; gap: 10px; justify-content: space-between; }`;
-  draw() { this.shadowRoot.innerHTML = "<span class=label aria-hidden=true></span><slot></slot>"; }
-  label(text) { this.$(".label").textContent = text; }
-  update() { this.setAttribute("role", "cell"); }
+  draw() {
+    this.shadowRoot.innerHTML = "<span class=label aria-hidden=true></span><slot></slot>";
+  }
+  label(text) {
+    this.$(".label").textContent = text;
+  }
+  update() {
+    this.setAttribute("role", "cell");
+  }
 };

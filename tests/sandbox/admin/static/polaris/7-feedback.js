@@ -11,13 +11,20 @@ names["s-banner"] = class extends Part {
     this.shutEmpty("", ".text");
     this.shutEmpty("secondary-actions", ".actions");
     // Neither event bubbles: whoever wants them listens in the capture phase.
-    this.$(".close").addEventListener("click", () => { this.emit("dismiss"); this.hidden = true; this.emit("afterhide"); });
+    this.$(".close").addEventListener("click", () => {
+      this.emit("dismiss");
+      this.hidden = true;
+      this.emit("afterhide");
+    });
   }
   update() {
     const tone = this.attr("tone", "info");
     this.put(".head", this.attr("heading"));
     this.$(".close").hidden = !this.has("dismissible");
-    this.$(".mark").innerHTML = iconSvg({ success: "check-circle", warning: "alert-triangle", critical: "alert-circle" }[tone] ?? "info", 18);
+    this.$(".mark").innerHTML = iconSvg(
+      { success: "check-circle", warning: "alert-triangle", critical: "alert-circle" }[tone] ?? "info",
+      18,
+    );
     this.$(".banner").setAttribute("role", tone === "critical" ? "alert" : "status");
   }
 };
@@ -30,13 +37,17 @@ names["s-empty-state"] = class extends Part {
       <div class=actions><slot name=secondary-actions></slot><slot name=primary-action></slot></div></div>`;
     this.shutEmpty("graphic", ".pic");
   }
-  update() { this.put(".title", this.attr("heading")); }
+  update() {
+    this.put(".title", this.attr("heading"));
+  }
 };
 names["s-progress"] = class extends Part {
   static attrs = ["accessibilitylabel", "max", "tone", "value"];
   static css = `:host { display: block; } .bar { --fill: var(--accent); block-size: 8px; border-radius: 4px; background: var(--neutral-soft); overflow: hidden; } .fill { block-size: 100%; border-radius: 4px; background: var(--fill); }
     ${TONES.map((tone) => `:host([tone=${tone}]) .bar { --fill: var(--${tone}); }`).join("")} :host([tone=caution]) .bar { --fill: var(--warning); }`;
-  draw() { this.shadowRoot.innerHTML = "<div class=bar role=progressbar aria-valuemin=0><div class=fill></div></div>"; }
+  draw() {
+    this.shadowRoot.innerHTML = "<div class=bar role=progressbar aria-valuemin=0><div class=fill></div></div>";
+  }
   update() {
     const max = Number(this.attr("max", "1")) || 1;
     const value = Math.min(Number(this.attr("value", "0")) || 0, max);
@@ -51,8 +62,12 @@ names["s-spinner"] = class extends Part {
   static attrs = ["accessibilitylabel", "size"];
   static css = `:host { display: inline-flex; vertical-align: middle; } .wheel { inline-size: 20px; block-size: 20px; border: 3px solid var(--neutral-soft); border-block-start-color: var(--accent); border-radius: 50%; animation: turn 1s linear infinite; }
     :host([size^=large]) .wheel { inline-size: 40px; block-size: 40px; } @keyframes turn { to { transform: rotate(1turn); } } @media (prefers-reduced-motion: reduce) { .wheel { animation-duration: 4s; } }`;
-  draw() { this.shadowRoot.innerHTML = "<div class=wheel role=img></div>"; }
-  update() { this.$(".wheel").setAttribute("aria-label", this.attr("accessibilitylabel") || word("loading")); }
+  draw() {
+    this.shadowRoot.innerHTML = "<div class=wheel role=img></div>";
+  }
+  update() {
+    this.$(".wheel").setAttribute("aria-label", this.attr("accessibilitylabel") || word("loading"));
+  }
 };
 
 /* Camel-case properties for the lower-case attributes, and registration. A second run in the same window (after a bounce) registers nothing. */
@@ -60,8 +75,16 @@ for (const [name, kind] of Object.entries(names)) {
   if (customElements.get(name)) continue;
   for (const attr of kind.attrs) {
     if (attr in kind.prototype) continue;
-    Object.defineProperty(kind.prototype, attr, { configurable: true, get() { return this.getAttribute(attr); },
-      set(value) { if (value === false || value == null) this.removeAttribute(attr); else this.setAttribute(attr, value === true ? "" : value); } });
+    Object.defineProperty(kind.prototype, attr, {
+      configurable: true,
+      get() {
+        return this.getAttribute(attr);
+      },
+      set(value) {
+        if (value === false || value == null) this.removeAttribute(attr);
+        else this.setAttribute(attr, value === true ? "" : value);
+      },
+    });
   }
   customElements.define(name, kind);
 }

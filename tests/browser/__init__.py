@@ -1,0 +1,1 @@
+"""The browser suite: Chromium, the app in a cross-site iframe, third-party cookies blocked."""

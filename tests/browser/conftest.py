@@ -1,0 +1,98 @@
+"""Owns the browser of this suite: Chromium from PATH through playwright, with no cookie for third parties.
+
+Without Chromium or playwright the suite is skipped with the reason; SHOPAPP_REQUIRE=browser turns that into a failure.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+FLAGS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--test-third-party-cookie-phaseout",
+]
+PATIENCE_MS = 8000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder that drives the browser carries the marker."""
+    for item in items:
+        if HERE in item.path.parents and "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+
+
+def _missing(reason: str) -> None:
+    if "browser" in os.environ.get("SHOPAPP_REQUIRE", ""):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One running Chromium for the session (a playwright Browser)."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        _missing("no Chromium on PATH")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("playwright is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """A function (width, height, language) -> a fresh page of its own context.
+
+    The test fails when the page's scripts raised an error or a strict CSP refused something.
+    """
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def open_page(width: int = 1280, height: int = 900, language: str = "en-GB") -> Any:
+        context = chromium.new_context(viewport={"width": width, "height": height}, locale=language)
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.extend([said.text] if "Content Security" in said.text else []))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[[Any], list[str]] | None:
+    """A function frame -> violations found by axe-core, or None unless AXE_JS names its script (dev only)."""
+    path = os.environ.get("AXE_JS")
+    if not path:
+        return None
+    source = Path(path).read_text("utf-8")
+    run = """async () => {
+        const rules = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'];
+        const { violations } = await axe.run(document, { runOnly: rules });
+        return violations.map((one) => one.id + ': ' + one.nodes.map((node) => node.target.join(' ')).join(' | '));
+    }"""
+
+    def check(frame: Any) -> list[str]:
+        frame.evaluate(source)
+        found: list[str] = frame.evaluate(run)
+        return found
+
+    return check
