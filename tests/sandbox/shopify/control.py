@@ -9,7 +9,7 @@ from tests.sandbox.clock import iso
 from tests.sandbox.control import body
 from tests.sandbox.shopify import orders, payloads, stock, tokens, webhooks
 from tests.sandbox.shopify.scopes import implied
-from tests.sandbox.shopify.state import Record, Shop, gid, location, shops_of
+from tests.sandbox.shopify.state import PLANS, Record, Shop, gid, location, shops_of
 from tests.sandbox.world import World
 
 
@@ -98,6 +98,19 @@ def _locations(shop: Shop, value: Any) -> None:
     shop.data["locations"] = [location(shop.world, one) for one in value]
 
 
+def _plan(shop: Shop, value: Any) -> None:
+    if value not in PLANS:
+        raise ValueError(f"plan must be one of {sorted(PLANS)}")
+    _create_per_minute(shop, PLANS[value]["create_per_minute"])
+    _bucket(shop, PLANS[value]["bucket"])
+    _profile("plan")(shop, value)
+
+
+def _tokens_revoked(shop: Shop, value: Any) -> None:
+    if value:
+        shop.data["tokens"] = []
+
+
 def _uninstalled(shop: Shop, value: Any) -> None:
     if value and shop.data["installed"]:
         tokens.uninstall(shop)
@@ -122,6 +135,8 @@ SETTINGS: dict[str, Callable[[Shop, Any], None]] = {
     "bucket": _bucket,
     "create_per_minute": _create_per_minute,
     "locations": _locations,
+    "plan": _plan,
+    "tokens_revoked": _tokens_revoked,
     "uninstalled": _uninstalled,
 }
 

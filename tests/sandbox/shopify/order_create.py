@@ -49,7 +49,7 @@ def create(shop: Shop, order: Record, options: Record) -> Record:
     record |= {"metafields": metafields, "inventory_behaviour": behaviour, "claims": claims}
     stock.take(shop, claims)
     shop.add_order(record)
-    shop.created_at.append(shop.now_seconds())
+    shop.create_times.append(shop.now_seconds())
     return record
 
 
@@ -58,8 +58,8 @@ def _check_pace(shop: Shop) -> None:
     if limit is None:
         return
     now = shop.now_seconds()
-    shop.created_at = [one for one in shop.created_at if 0 <= now - one < 60]
-    if len(shop.created_at) >= limit:
+    shop.create_times = [one for one in shop.create_times if 0 <= now - one < 60]
+    if len(shop.create_times) >= limit:
         raise Refused(TOO_MANY, None, None)
 
 

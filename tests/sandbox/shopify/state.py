@@ -59,7 +59,7 @@ class Shop:
         self.refs: dict[tuple[str, str, str], list[str]] = {}
         self.order_index = Index()
         self.variant_index = Index()
-        self.created_at: list[float] = []
+        self.create_times: list[float] = []
         size = self.settings["bucket"]
         self.bucket = Bucket(self.now_seconds(), size["max"], size["restore"])
         for chunk in range(self.data["chunks"]):

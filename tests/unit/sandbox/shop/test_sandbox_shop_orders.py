@@ -243,6 +243,15 @@ def test_the_search_sees_an_order_late_and_the_direct_read_at_once(timed_shop, l
     assert node["sourceIdentifier"] == "203-1"
 
 
+def test_a_change_of_plan_ends_the_limit_of_a_development_store(make_shop):
+    shop = make_shop(plan="development").install()
+    for _ in range(5):
+        shop.create()
+    shop.settings(plan="plus")
+    assert shop.create()["order"]
+    assert shop.run("ShopInfo")["data"]["shop"]["plan"]["shopifyPlus"] is True
+
+
 def test_a_development_store_takes_five_orders_a_minute(own_sandbox, http_session, later):
     shop = ShopClient(own_sandbox.url, http_session, {"plan": "development"}, app_of(own_sandbox)).install()
     for _ in range(5):

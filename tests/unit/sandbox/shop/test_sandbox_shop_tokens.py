@@ -139,6 +139,14 @@ def test_after_an_uninstall_every_token_is_dead_and_an_old_page_cannot_install_a
     assert shop.look()["installed"] is True
 
 
+def test_revoked_tokens_are_dead_while_the_app_stays_installed(shop):
+    pair = shop.exchange().json()
+    shop.settings(tokens_revoked=True)
+    assert shop.post("{ shop { id } }", token=pair["access_token"]).status_code == 401
+    assert shop.refresh(pair["refresh_token"]).json()["error"] == "invalid_grant"
+    assert shop.look()["installed"] is True
+
+
 def test_a_first_load_carries_a_signed_query_with_the_id_token(shop):
     query = shop.control("id_token", {"user": "7", "exp": 30})["query"]
     parameters = {name: values[0] for name, values in parse_qs(query).items()}
