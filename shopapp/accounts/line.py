@@ -1,0 +1,262 @@
+"""A line to one account: unsealed credentials, refreshed under a lease, and the paced wire. Judges nothing.
+
+A refresh is single flight over all processes: the lease is a conditional UPDATE, the call runs without a transaction,
+and what came is saved where the fence still matches, before it is used. Others meanwhile come back in two seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import redis
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from marketplaces.channel import AppKeys, Channel, Line, LoginKind
+from marketplaces.channels import registry
+from marketplaces.data import Credentials
+from marketplaces.errors import (
+    AccessStale,
+    AccountInactive,
+    AuthExpired,
+    AuthRevoked,
+    PermissionMissing,
+    RateLimited,
+    RemoteError,
+    Transient,
+)
+from marketplaces.wire import Http
+from shopapp import clock
+from shopapp.logs import event
+from shopapp.records import db, vault
+from shopapp.records.models import Account
+from shopapp.runtime import config
+from shopapp.work import pace
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+SOON = timedelta(seconds=120)  # access that ends so soon is refreshed before it is used
+LEASE = timedelta(seconds=60)  # longer than the refresh's deadline of 30 s
+UNDER_WAY = 2.0  # seconds until whoever meets a refresh under way comes back
+PATIENCE = 1.0  # seconds of the wall that a thread may wait for a permit
+
+
+class NotLinked(Exception):
+    """The account has no credentials (any more): nothing can be said for it, and the channel was not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An account's credentials as read in one transaction; `fence` tells whether they are still the newest."""
+
+    account_id: int
+    channel: str
+    realm: str
+    seller_id: str
+    sites: tuple[str, ...]
+    credentials: Credentials
+    fence: int
+
+
+def line(account_id: int, *, stale: str = "") -> Line:
+    """A line with access that lasts for at least two minutes. Owns its transactions, may use the network.
+
+    `stale` is an access token that the channel no longer takes: it is replaced even if its time is not over. Raises
+    NotLinked, RateLimited (somebody else is refreshing), VaultError and the error families of the refresh.
+    """
+    return _line(_ready(account_id, stale))
+
+
+def speak(account_id: int, say: Callable[[Line], T]) -> T:
+    """Call `say` with a line. Stale access is refreshed once and the call repeated once; a second refusal is Transient.
+
+    A permission that is missing for the whole call is looked at once more: a suspended seller is told apart.
+    """
+    held = _ready(account_id)
+    try:
+        return say(_line(held))
+    except AccessStale:
+        held = _ready(account_id, held.credentials.access_token)
+        try:
+            return say(_line(held))
+        except AccessStale as error:
+            words = error.words or "fresh access is not accepted"
+            raise Transient(words, code=error.code, status=error.status, call=error.call) from error
+    except PermissionMissing as error:
+        _look_closer(held, error)
+        raise
+
+
+def connect(channel: Channel, realm: str, credentials: Credentials, sites: tuple[str, ...] = ()) -> Line:
+    """A line for credentials that belong to no account yet, refreshed when they hold no access. May use the network."""
+    keys, http = keys_of(channel), http_of(channel)
+    if not credentials.access_token and _has_access(channel):
+        credentials = channel.refresh(http, keys, realm, credentials, clock.now())
+    seller_id = credentials.public.get("seller_id", "")
+    return Line(http, keys, realm, seller_id, sites, credentials, clock.now)
+
+
+def keys_of(channel: Channel) -> AppKeys:
+    """Our application's keys at the channel."""
+    return config().keys_of(channel.key)
+
+
+def http_of(channel: Channel) -> Http:
+    """The paced wire to the channel, one per process; it is told where it may go by the channel itself."""
+    return _http(channel.hosts(keys_of(channel)))
+
+
+@lru_cache(maxsize=64)
+def _http(hosts: tuple[str, ...]) -> Http:
+    return Http(hosts, now=clock.now, pace=permit)
+
+
+def permit(key: str, rate: str, burst: int) -> None:
+    """Take a permit from the shared bucket, waiting a second at most. RateLimited says when there is one.
+
+    Without Redis nothing is paced here; the channel's own limits remain.
+    """
+    if db.open_transactions():
+        raise RuntimeError("a marketplace is called inside a transaction")
+    try:
+        wait = pace.take(key, float(rate), burst)
+        if 0 < clock.real_seconds(wait) <= PATIENCE:
+            time.sleep(clock.real_seconds(wait))
+            wait = pace.take(key, float(rate), burst)
+    except (redis.RedisError, RuntimeError) as error:  # RuntimeError: no queue is configured
+        event(log, "pace_unreachable", logging.DEBUG, error=type(error).__name__)
+        return
+    if wait > 0:
+        raise RateLimited(wait, "waiting for a permit")
+
+
+def store(account: Account, credentials: Credentials) -> None:
+    """Seal `credentials` into the account's row (whose shop is loaded) and keep what may be shown in full."""
+    vault.seal_json(account, "credentials", dict(credentials.secrets))
+    vault.seal(account, "access_token", credentials.access_token)
+    account.access_expires_at = credentials.access_expires_at
+    account.public = dict(credentials.public)
+    account.authorised_at = credentials.authorised_at
+    account.expires_at = credentials.expires_at
+
+
+def stored(account: Account) -> Credentials:
+    """The account's credentials, unsealed; VaultError when they do not open."""
+    return Credentials(
+        secrets=vault.unseal_json(account, "credentials"),
+        public=dict(account.public or {}),
+        access_token=vault.unseal(account, "access_token"),
+        access_expires_at=account.access_expires_at,
+        authorised_at=account.authorised_at,
+        expires_at=account.expires_at,
+    )
+
+
+def _read(s: Session, account_id: int) -> _Held:
+    account = s.get(Account, account_id)
+    if account is None or not account.credentials:
+        raise NotLinked(f"account {account_id} has no credentials")
+    sites = tuple(site.site for site in account.sites if site.importing and site.active)
+    return _Held(
+        account.id,
+        account.channel,
+        account.realm,
+        account.seller_id or "",
+        sites,
+        stored(account),
+        account.token_fence,
+    )
+
+
+def _ready(account_id: int, stale: str = "") -> _Held:
+    for last in (False, True):
+        with db.reading() as s:
+            held = _read(s, account_id)
+        if not _wanting(held, stale):
+            return held
+        try:
+            return _refreshed(held, stale)
+        except (AuthExpired, AuthRevoked):
+            # Another process may have saved newer secrets between our reading and the channel's refusal.
+            with db.reading() as s:
+                newer = _read(s, account_id).credentials.secrets != held.credentials.secrets
+            if last or not newer:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _has_access(channel: Channel) -> bool:
+    return channel.login_kind is not LoginKind.FORM
+
+
+def _wanting(held: _Held, stale: str) -> bool:
+    credentials = held.credentials
+    if stale and credentials.access_token == stale:
+        return True
+    if not credentials.access_token:
+        return _has_access(registry()[held.channel])
+    end = credentials.access_expires_at
+    return end is not None and end <= clock.now() + SOON
+
+
+def _line(held: _Held) -> Line:
+    channel = registry()[held.channel]
+    return Line(http_of(channel), keys_of(channel), held.realm, held.seller_id, held.sites, held.credentials, clock.now)
+
+
+def _refreshed(held: _Held, stale: str) -> _Held:
+    """Refresh under the lease; what another process saved meanwhile is as good."""
+    now = clock.now()
+    free = or_(Account.token_lease_until.is_(None), Account.token_lease_until < now)
+    with db.writing() as s:
+        take = update(Account).where(Account.id == held.account_id, free)
+        fence = Account.token_fence + 1
+        taken: Any = s.execute(take.values(token_lease_until=now + LEASE, token_fence=fence))
+        if not taken.rowcount:
+            raise RateLimited(UNDER_WAY, "a refresh is under way")
+        held = _read(s, held.account_id)
+        if not _wanting(held, stale):
+            _free(s, held)
+            return held
+    if db.open_transactions():
+        raise RuntimeError("a marketplace is called inside a transaction")
+    channel = registry()[held.channel]
+    try:
+        fresh = channel.refresh(http_of(channel), keys_of(channel), held.realm, held.credentials, clock.now())
+    except BaseException:
+        with db.writing() as s:
+            _free(s, held)
+        raise
+    return _save(held, fresh)
+
+
+def _save(held: _Held, fresh: Credentials) -> _Held:
+    with db.writing() as s:
+        account = s.scalars(select(Account).filter_by(id=held.account_id).with_for_update(of=Account)).one()
+        if account.token_fence != held.fence:
+            # The account was linked anew, or our lease ran out: those credentials are the newer ones.
+            return _read(s, held.account_id)
+        store(account, fresh)
+        account.token_lease_until = None
+    return replace(held, credentials=fresh)
+
+
+def _free(s: Session, held: _Held) -> None:
+    mine = update(Account).where(Account.id == held.account_id, Account.token_fence == held.fence)
+    s.execute(mine.values(token_lease_until=None))
+
+
+def _look_closer(held: _Held, error: PermissionMissing) -> None:
+    """Some channels refuse a suspended seller with the words of a missing role: only a live look tells."""
+    try:
+        registry()[held.channel].identify(_line(held))
+    except AccountInactive as inactive:
+        raise inactive from error
+    except RemoteError:
+        return
