@@ -4,7 +4,12 @@ import threading
 
 from tests.sandbox.world import World
 
-PLANS = {"searchOrders": (0.0056, 20), "getOrder": (0.5, 30), "getMarketplaceParticipations": (0.016, 15)}
+PLANS = {
+    "searchOrders": (0.0056, 20),
+    "getOrder": (0.5, 30),
+    "getMarketplaceParticipations": (0.016, 15),
+    "searchListingsItems": (5, 5),
+}
 
 
 class Buckets:

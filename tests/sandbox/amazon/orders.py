@@ -17,7 +17,12 @@ from tests.sandbox.world import World
 
 Work = Callable[[Seller], tuple[Response, dict[str, Any]]]
 ORDER_ID = re.compile(r"[0-9A-Z]{3}-\d{7}-\d{7}")
-OPERATION_ROLE = {"searchOrders": "orders", "getOrder": "orders", "getMarketplaceParticipations": "sellers"}
+OPERATION_ROLE = {
+    "searchOrders": "orders",
+    "getOrder": "orders",
+    "getMarketplaceParticipations": "sellers",
+    "searchListingsItems": "sellers",
+}
 
 
 class Api:
