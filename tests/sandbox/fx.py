@@ -12,7 +12,7 @@ from tests.sandbox.world import World
 PER_EURO = {
     "USD": "1.0845", "JPY": "162.35", "CZK": "25.214", "DKK": "7.4601", "GBP": "0.8362", "PLN": "4.3125",
     "SEK": "11.4520", "CHF": "0.9410", "NOK": "11.7015", "TRY": "36.9080", "AUD": "1.6612", "BRL": "6.2030",
-    "CAD": "1.5108", "MXN": "21.3475", "INR": "91.2640",
+    "CAD": "1.5108", "MXN": "21.3475", "INR": "91.2640", "SGD": "1.4620",
 }  # fmt: skip
 PUBLISHED_AT_HOUR = 15
 

@@ -14,10 +14,10 @@ WRONG_REGION = "The marketplaces you provided are not valid for region."
 
 
 def answer(status: int, value: Any, rate: float | None = None) -> Response:
-    """A JSON answer; the rate header is sent with 20x, 400 and 404 only, as Amazon does."""
+    """A JSON answer. Give a rate with 20x, 400 and 404 only: Amazon sends its header with no other."""
     response = Response(json.dumps(value, ensure_ascii=False), status, content_type="application/json")
     response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
-    if rate is not None and (status < 300 or status in (400, 404)):
+    if rate is not None:
         response.headers["x-amzn-RateLimit-Limit"] = f"{rate:.10g}"
     return response
 

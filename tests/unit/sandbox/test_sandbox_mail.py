@@ -14,7 +14,6 @@ from tests.sandbox.fx import business_day
 from tests.sandbox.server import Sandbox, create_sandbox
 from tests.unit.sandbox.seat import Lines, rates
 
-
 # A reset may overtake the end of the client's connect.
 CUT = (smtplib.SMTPServerDisconnected, ConnectionResetError)
 
@@ -43,7 +42,7 @@ def mails(sandbox: Sandbox, **filters: Any) -> list[dict[str, Any]]:
 def test_a_mail_is_kept_whole_and_recorded_by_its_message_id(sandbox: Sandbox, ledger: Lines) -> None:
     send(sandbox, letter(1))
     send(sandbox, letter(2, to="other@shop.example"))
-    mail = mails(sandbox, to="owner@shop.example")[0]
+    [mail] = mails(sandbox, to="owner@shop.example")
     assert (mail["from"], mail["to"], mail["subject"]) == ("app@example.com", ["owner@shop.example"], "Grüße <b>1</b>")
     assert mail["text"].strip() == "Hällo"
     assert "http://app.example/x" in mail["html"]
