@@ -82,6 +82,14 @@ def learn(domain: str, operation: str, cost: Any) -> None:
     _with_redis(lambda: pace.learn(_key(domain), max(0, level)), None)
 
 
+def forget() -> None:
+    """Forget what was learnt of all shops (a new process starts like this)."""
+    with _lock:
+        _plans.clear()
+        _costs.clear()
+        _in_flight.clear()
+
+
 def wait_for(cost: Any) -> float:
     """Seconds until a throttled call would fit, from its `extensions.cost`; 1 when it does not tell."""
     status = cost.get("throttleStatus") if isinstance(cost, Mapping) else None

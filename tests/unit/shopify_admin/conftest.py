@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stage.box import Box
+from tests.stage.queue import Queue
+from tests.unit.shops.ground import Ground, ready_ground
+
+
+@pytest.fixture
+def ground(box: Box, queue: Queue, tmp_path: Path) -> Iterator[Ground]:
+    yield from ready_ground(box, queue, tmp_path)
