@@ -1,10 +1,10 @@
 """What Shopify is told: one stored order as the variables of `OrderCreate`. Pure; neither table nor network.
 
 Amounts decide. `orderCreate` takes a price per unit and at most one discount code, so each line goes in at what the
-buyer pays for it (discount taken off, tax taken off where it comes on top). Where that is not divisible by the quantity,
-the line goes in as two whose unit prices differ by one minor unit: nothing is rounded away. A positive rounding of the
-marketplace is a line of its own; a negative one is taken off the dearest line, because Shopify refuses negative prices.
-`total_of` adds the variables up again, as Shopify will: whoever sends compares that with the marketplace's total first.
+buyer pays for it (discount taken off, tax taken off where it comes on top). Where that is not divisible by the
+quantity, the line goes in as two whose unit prices differ by one minor unit: nothing is rounded away. A positive
+rounding of the marketplace is a line of its own; a negative one is taken off the dearest line, because Shopify refuses
+negative prices. `total_of` adds the variables up again, as Shopify will, and that must be the marketplace's total.
 """
 
 from __future__ import annotations

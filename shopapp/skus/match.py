@@ -37,7 +37,7 @@ class Match:
 
 
 def match(admin: Admin, skus: Iterable[str]) -> dict[str, Match]:
-    """A Match for every SKU asked for (empty ones match nothing). One call for 50 SKUs; Shopify's errors pass through."""
+    """A Match for every SKU asked for (empty ones match nothing). One call for 50; Shopify's errors pass through."""
     wanted = sorted({sku for sku in skus if sku})
     found: dict[str, list[Variant]] = {sku: [] for sku in wanted}
     for at in range(0, len(wanted), BATCH):

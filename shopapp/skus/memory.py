@@ -1,7 +1,7 @@
 """Remembers matches for a short while, so that a thousand orders of one article ask once. Per process, bounded.
 
-A single hit is believed for ten minutes unless a product of the shop changed since; a miss or an ambiguity only by whoever
-became due before it was found out. What is asked for is asked together with what others wait for.
+A single hit is believed for ten minutes unless a product of the shop changed since; a miss or an ambiguity only by
+whoever became due before it was found out. What is asked for is asked together with what others wait for.
 """
 
 from __future__ import annotations

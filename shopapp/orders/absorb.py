@@ -1,0 +1,303 @@
+"""Takes orders of a marketplace's page into the table: new ones, newer versions, and those that cannot be mapped.
+
+Joins the caller's transaction. One savepoint around the page; when it fails, one around each order, so that a single
+hostile order rolls back nothing but itself. Never touches the network.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from marketplaces.data import Order as Sale
+from marketplaces.data import OrderState as SaleState
+from marketplaces.data import Unmapped
+from marketplaces.text import clean
+from shopapp import clock
+from shopapp.logs import event
+from shopapp.orders import outcome, stored
+from shopapp.records import db
+from shopapp.records.models import Account, HeldReason, Order, OrderLine, OrderState
+from shopapp.records.vault import new_uid
+
+log = logging.getLogger(__name__)
+BEFORE, SHIPPED, GONE = "before_take_over", "already_shipped", "cancelled"
+LATER = frozenset((BEFORE, SHIPPED))  # ignored by polling only: a backfill imports them
+# What a driver says to a text, number or date that it cannot hold.
+UNHOLDABLE = (SQLAlchemyError, ValueError, OverflowError, TypeError, KeyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What the page belongs to.
+
+    `backfill`: older orders, asked for by a person. `trusted`: orders that are new here and were created later than
+    this cannot have been sent before (None: any may have been, after a restored backup or a re-installation).
+    """
+
+    backfill: bool = False
+    trusted: datetime | None = None
+
+
+@dataclass(slots=True)
+class Saved:
+    """What a page brought: rows that are new, and whether any is due now."""
+
+    new: int = 0
+    due: bool = False
+    refused: int = 0
+
+    def add(self, other: Saved) -> None:
+        """Count `other` in."""
+        self.new, self.due, self.refused = self.new + other.new, self.due or other.due, self.refused + other.refused
+
+
+def page(s: Session, account: Account, orders: Sequence[Sale | Unmapped], sweep: Sweep) -> Saved:
+    """Save the orders of one page. Nothing is lost: what the table cannot hold is kept as a failed order."""
+    saved = Saved()
+    try:
+        with s.begin_nested():
+            saved.add(_save(s, account, orders, sweep))
+        return saved
+    except UNHOLDABLE as error:
+        event(log, "page_fell_apart", logging.WARNING, account=account.id, error=type(error).__name__)
+    for order in orders:
+        saved.add(_alone(s, account, order, sweep))
+    return saved
+
+
+def _alone(s: Session, account: Account, order: Sale | Unmapped, sweep: Sweep) -> Saved:
+    try:
+        with s.begin_nested():
+            return _save(s, account, [order], sweep)
+    except UNHOLDABLE as error:
+        event(log, "order_unholdable", logging.WARNING, account=account.id, error=type(error).__name__)
+    try:
+        with s.begin_nested():
+            return _save(s, account, [_broken(order)], sweep)
+    except UNHOLDABLE:
+        # Not even its id can be kept. It is in the log, and the nightly count misses it.
+        log.exception("order_lost_in_page")
+        return Saved(refused=1)
+
+
+def _broken(order: Sale | Unmapped) -> Unmapped:
+    words = "The order holds text or numbers that cannot be stored."
+    created, updated = order.created_at, order.updated_at
+    return Unmapped(clean(order.order_id), clean(order.site, 64), created, updated, "channel_changed", words)
+
+
+def _save(s: Session, account: Account, orders: Sequence[Sale | Unmapped], sweep: Sweep) -> Saved:
+    newest: dict[str, Sale | Unmapped] = {}
+    for order in orders:
+        key = clean(order.order_id)
+        before = newest.get(key)
+        if key and (before is None or _version(order) >= _version(before)):
+            newest[key] = order
+    rows = _rows(s, account, list(newest))
+    saved = Saved()
+    fresh: list[tuple[Order, Sale | Unmapped]] = []
+    for key, order in newest.items():
+        row = rows.get(key)
+        if row is None:
+            fresh.append((_blank(account, key, order), order))
+        elif isinstance(order, Unmapped):
+            _unmapped_again(s, row, order)
+        else:
+            _renew(s, row, order, account, sweep)
+            saved.due = saved.due or row.due_at is not None
+    s.add_all(row for row, _ in fresh)
+    s.flush()
+    for row, order in fresh:
+        if isinstance(order, Unmapped):
+            _new_unmapped(s, row, order, account, sweep)
+        else:
+            _new(s, row, order, account, sweep)
+        saved.new += row.state != OrderState.IGNORED
+        saved.due = saved.due or row.due_at is not None
+    s.flush()
+    return saved
+
+
+def _version(order: Sale | Unmapped) -> datetime:
+    return order.updated_at or order.created_at or clock.now()
+
+
+def _rows(s: Session, account: Account, ids: Sequence[str]) -> dict[str, Order]:
+    found = (
+        select(Order)
+        .where(
+            Order.shop_id == account.shop_id,
+            Order.channel == account.channel,
+            Order.realm == account.realm,
+            Order.seller_id == account.seller_id,
+            Order.remote_order_id.in_(ids),
+        )
+        .order_by(Order.id)
+    )
+    if db.skip_locked(s):
+        # Whoever is placing one of these finishes its step first; our decision is about what it leaves behind.
+        found = found.with_for_update(of=Order)
+    return {row.remote_order_id: row for row in s.scalars(found.execution_options(populate_existing=True))}
+
+
+def _blank(account: Account, key: str, order: Sale | Unmapped) -> Order:
+    now = clock.now()
+    return Order(
+        uid=new_uid(),
+        shop_id=account.shop_id,
+        account_id=account.id,
+        channel=account.channel,
+        realm=account.realm,
+        seller_id=account.seller_id or "",
+        remote_order_id=key,
+        site=clean(order.site, 64),
+        state=OrderState.RECEIVED,
+        remote_created_at=order.created_at or order.updated_at or now,
+        remote_updated_at=_version(order),
+        found_at=now,
+    )
+
+
+def fill(s: Session, row: Order, order: Sale) -> None:
+    """Copy a version into a row that is not in Shopify yet; its lines are replaced."""
+    kept = stored.pack(order)
+    row.site = clean(order.site, 64)
+    row.remote_state = clean(order.remote_state, 64)
+    row.remote_created_at, row.remote_updated_at, row.ship_by = order.created_at, order.updated_at, order.ship_by
+    row.currency, row.total_minor = clean(order.currency, 3), order.total.minor
+    row.buyer_name, row.payload = clean(order.buyer_name), kept
+    s.flush()
+    s.execute(delete(OrderLine).where(OrderLine.order_id == row.id).execution_options(synchronize_session=False))
+    seen: dict[str, int] = {}
+    for line in kept["lines"]:
+        line_id = line["line_id"][:240]
+        seen[line_id] = seen.get(line_id, 0) + 1
+        s.add(
+            OrderLine(
+                shop_id=row.shop_id,
+                order_id=row.id,
+                line_id=line_id if seen[line_id] == 1 else f"{line_id}#{seen[line_id]}",
+                sku=line["sku"],
+                title=line["title"][:500],
+                quantity=line["quantity"],
+                total_minor=line["total"][0],
+            )
+        )
+
+
+def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) -> None:
+    fill(s, row, order)
+    row.backfill = sweep.backfill
+    outcome.note(s, row, "order_found", remote_state=row.remote_state, backfill=sweep.backfill)
+    live = account.take_over_at is not None and order.created_at >= account.take_over_at
+    match order.state:
+        case SaleState.IGNORED:
+            outcome.ignore(s, row, clean(order.ignore_reason, 64))
+        case SaleState.CANCELLED:
+            row.cancelled_at = clock.now()
+            outcome.ignore(s, row, GONE)
+        case _ if not live and not sweep.backfill:
+            outcome.ignore(s, row, BEFORE)
+        case SaleState.PAYMENT:
+            outcome.hold(s, row, HeldReason.PAYMENT)
+        case SaleState.UNKNOWN:
+            outcome.hold(s, row, HeldReason.UNKNOWN)
+        case SaleState.SHIPPED if not sweep.backfill:
+            outcome.ignore(s, row, SHIPPED)
+        case SaleState.READY | SaleState.SHIPPED:
+            row.due_at = clock.now()
+            row.first_send = sweep.trusted is not None and order.created_at > sweep.trusted
+
+
+def _new_unmapped(s: Session, row: Order, order: Unmapped, account: Account, sweep: Sweep) -> None:
+    created = order.created_at
+    if not sweep.backfill and created is not None and (account.take_over_at is None or created < account.take_over_at):
+        outcome.ignore(s, row, BEFORE)
+        return
+    row.backfill = sweep.backfill
+    outcome.note(s, row, "order_found", backfill=sweep.backfill)
+    outcome.fail(s, row, order.reason or "channel_changed", clean(order.words, 500), field=clean(order.field, 64))
+
+
+def _unmapped_again(s: Session, row: Order, order: Unmapped) -> None:
+    """A version that cannot be mapped. What is stored stays; an order that is not in Shopify says why it is stuck."""
+    if _version(order) <= row.remote_updated_at:
+        return
+    row.remote_updated_at = _version(order)
+    if row.state in (OrderState.IMPORTED, OrderState.SENDING, OrderState.CANCELLED, OrderState.IGNORED):
+        outcome.note(s, row, "version_not_understood", clean(order.words, 500), cause=order.reason)
+        return
+    row.payload = {}
+    outcome.fail(s, row, order.reason or "channel_changed", clean(order.words, 500), field=clean(order.field, 64))
+
+
+def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) -> None:
+    picked = sweep.backfill and row.state == OrderState.IGNORED and row.ignore_reason in LATER
+    mended = row.state == OrderState.FAILED and not row.payload
+    if order.updated_at <= row.remote_updated_at and not picked and not mended:
+        return
+    row.account_id = account.id
+    before, row.remote_state = row.remote_state, clean(order.remote_state, 64)
+    row.remote_updated_at, row.ship_by = order.updated_at, order.ship_by
+    if row.state in (OrderState.IMPORTED, OrderState.SENDING):
+        _already_sent(s, row, order, before)
+        return
+    if row.state == OrderState.CANCELLED:
+        return
+    fill(s, row, order)
+    match order.state:
+        case SaleState.CANCELLED:
+            outcome.cancelled(s, row, clock.now())
+        case SaleState.IGNORED:
+            outcome.ignore(s, row, clean(order.ignore_reason, 64))
+        case _ if row.state == OrderState.IGNORED:
+            _wanted_now(s, row, order, account, sweep)
+        case SaleState.PAYMENT:
+            outcome.settle(s, row, "waits_for_payment")
+            outcome.hold(s, row, HeldReason.PAYMENT)
+        case SaleState.UNKNOWN:
+            outcome.settle(s, row, "unknown_state")
+            outcome.hold(s, row, HeldReason.UNKNOWN)
+        case SaleState.READY | SaleState.SHIPPED:
+            # Known and waiting: also one that was shipped meanwhile is imported, it was sold after the take-over.
+            _go_on(s, row)
+
+
+def _already_sent(s: Session, row: Order, order: Sale, before: str) -> None:
+    if order.state == SaleState.CANCELLED:
+        if row.cancelled_at is None:
+            outcome.cancelled(s, row, clock.now())
+        return
+    if row.state == OrderState.SENDING:
+        # Should it turn out not to be there, the newest version is sent.
+        row.payload = stored.pack(order)
+    if before != row.remote_state:
+        outcome.note(s, row, "remote_state_changed", before=before, now=row.remote_state)
+
+
+def _wanted_now(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) -> None:
+    live = account.take_over_at is not None and order.created_at >= account.take_over_at
+    ready = order.state == SaleState.READY or (sweep.backfill and order.state == SaleState.SHIPPED)
+    if not ready or not (sweep.backfill or (live and row.ignore_reason not in LATER)):
+        return
+    row.state, row.ignore_reason, row.first_send = OrderState.RECEIVED, "", False
+    row.backfill = sweep.backfill
+    row.due_at = clock.now()
+    outcome.note(s, row, "order_picked_up", backfill=sweep.backfill)
+
+
+def _go_on(s: Session, row: Order) -> None:
+    now = clock.now()
+    if row.state == OrderState.HELD and row.held_reason in (HeldReason.PAYMENT, HeldReason.UNKNOWN):
+        outcome.settle(s, row, "ready")
+        row.state, row.held_reason, row.due_at = OrderState.RECEIVED, "", now
+        outcome.note(s, row, "order_ready")
+    elif row.state in (OrderState.FAILED, OrderState.RECEIVED):
+        row.due_at = now

@@ -1,0 +1,229 @@
+"""Older orders, asked for by a person: first the shop's own orders are searched, then the marketplace's are fetched.
+
+Page by page, each saved with where to go on, so that it can be left, stopped and continued. The orders themselves go
+the way of all orders (`place`), bound to what another app made or created as they stand with the stock untouched.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from marketplaces.channels import registry
+from marketplaces.data import OrderPage, OrderQuery
+from marketplaces.errors import Rejected, RemoteError
+from shopapp import clock, verdict
+from shopapp.accounts import line
+from shopapp.logs import context, event
+from shopapp.orders import absorb, outcome, prior
+from shopapp.orders.absorb import Sweep
+from shopapp.records import db, journal
+from shopapp.records.models import Account, AccountStatus, Backfill, Order, OrderState, Shop, ShopStatus
+from shopapp.shopify_admin import tokens
+from shopapp.work import bell
+from shopapp.work.claim import Claim, held, release
+
+log = logging.getLogger(__name__)
+# Without the scope read_all_orders Shopify shows an app no orders that are older.
+SEARCHABLE = timedelta(days=60)
+WAITING = timedelta(minutes=15)
+RUNNING = ("scanning", "fetching")
+PAGE = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a backfill is. `found` orders of the period came; of these so many are where."""
+
+    state: str
+    scanned: int
+    found: int
+    created: int
+    bound: int
+    waiting: int
+    failed: int
+    unsearchable_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    backfill_id: int
+    shop_id: int
+    account_id: int
+    channel: str
+    state: str
+    since: datetime
+    until: datetime
+    after: str
+    sites: tuple[str, ...]
+
+
+def start(s: Session, shop_id: int, account_id: int, since: datetime, user: str) -> Backfill | None:
+    """Ask for the orders from `since` until the take-over; None when the account is none of the shop's.
+
+    A backfill of the account that is still running is given back instead. The caller rings "bulk" after its commit.
+    """
+    account = s.query(Account).filter_by(id=account_id, shop_id=shop_id).one_or_none()
+    if account is None:
+        return None
+    running = s.query(Backfill).filter(Backfill.account_id == account_id, Backfill.state.in_(RUNNING)).first()
+    if running is not None:
+        return running
+    now = clock.now()
+    oldest = now - SEARCHABLE
+    row = Backfill(
+        shop_id=shop_id,
+        account_id=account_id,
+        since=since,
+        until=max(account.take_over_at or now, since),
+        asked_by=user,
+        asked_at=now,
+        due_at=now,
+        unsearchable_before=oldest if since < oldest else None,
+    )
+    s.add(row)
+    s.flush()
+    journal.audit(s, shop_id, user, "backfill_started", verdict.subject(account), since=since.isoformat())
+    return row
+
+
+def stop(s: Session, shop_id: int, backfill_id: int, user: str) -> bool:
+    """Stop it: nothing more is fetched, and what was not created yet is set aside again. What is done stays."""
+    row = s.query(Backfill).filter_by(id=backfill_id, shop_id=shop_id).one_or_none()
+    if row is None or row.state not in RUNNING:
+        return False
+    _end(row, "stopped")
+    for order in s.scalars(_orders(row).where(Order.state == OrderState.RECEIVED, Order.sends == 0)):
+        outcome.ignore(s, order, absorb.BEFORE)
+        order.backfill = False
+    journal.audit(s, shop_id, user, "backfill_stopped", f"account:{row.account_id}")
+    return True
+
+
+def progress(s: Session, row: Backfill) -> Progress:
+    """Counts for the page, from the orders themselves."""
+    counts: dict[tuple[str, str], int] = {}
+    grouped = (
+        _orders(row)
+        .with_only_columns(Order.state, Order.bound_how, func.count())
+        .group_by(Order.state, Order.bound_how)
+    )
+    for state, how, count in s.execute(grouped):
+        counts[(state, how)] = count
+    imported = {how: n for (state, how), n in counts.items() if state == OrderState.IMPORTED}
+    waiting = sum(n for (state, _), n in counts.items() if state in ("received", "held", "sending"))
+    failed = sum(n for (state, _), n in counts.items() if state == OrderState.FAILED)
+    bound = imported.get("prior", 0) + imported.get("found", 0)
+    created = imported.get("created", 0)
+    return Progress(row.state, row.scanned, row.found, created, bound, waiting, failed, row.unsearchable_before)
+
+
+def _orders(row: Backfill) -> Select[Order]:
+    return select(Order).where(
+        Order.account_id == row.account_id,
+        Order.backfill.is_(True),
+        Order.remote_created_at >= row.since,
+        Order.remote_created_at < row.until,
+    )
+
+
+def due_backfill(mine: Claim) -> None:
+    """One page of the claimed backfill; it is due again at once until it is done."""
+    task = _begin(mine)
+    if task is None:
+        return
+    with context(account=task.account_id, backfill=task.backfill_id):
+        try:
+            if task.state == "scanning":
+                _scan(mine, task)
+            else:
+                _fetch(mine, task)
+        except line.NotLinked:
+            _later(mine, None)
+        except RemoteError as error:
+            _later(mine, error)
+
+
+def _begin(mine: Claim) -> _Task | None:
+    with db.writing() as s:
+        row = held(s, Backfill, mine)
+        if row is None:
+            return None
+        account, shop = row.account, s.get_one(Shop, row.shop_id)
+        if row.state not in RUNNING or shop.status == ShopStatus.UNINSTALLED:
+            release(row, None)
+            return None
+        if shop.status != ShopStatus.ACTIVE or shop.paused_at or account.status != AccountStatus.ACTIVE:
+            release(row, clock.now() + WAITING)
+            return None
+        sites = tuple(site.site for site in account.sites if site.importing)
+        after = row.scan_after if row.state == "scanning" else row.page_token
+        return _Task(row.id, shop.id, account.id, account.channel, row.state, row.since, row.until, after, sites)
+
+
+def _scan(mine: Claim, task: _Task) -> None:
+    """A page of the shop's own orders. Another app may have made them long after the sale: searched until now."""
+    admin = tokens.line(task.shop_id)
+    since = max(task.since, clock.now() - SEARCHABLE)
+    variables: dict[str, object] = {"q": f"created_at:>='{since.isoformat(timespec='seconds')}'", "first": PAGE}
+    if task.after:
+        variables["after"] = task.after
+    page = admin.run("OrdersOfPeriod", variables)["orders"]
+    with db.writing() as s:
+        row = held(s, Backfill, mine)
+        if row is None:
+            return
+        prior.keep(s, task.shop_id, task.backfill_id, page["nodes"])
+        row.scanned += len(page["nodes"])
+        if page["pageInfo"]["hasNextPage"]:
+            row.scan_after = str(page["pageInfo"]["endCursor"])
+        else:
+            row.state, row.scan_after = "fetching", ""
+        release(row, clock.now() if row.state in RUNNING else None, attempt=0)
+
+
+def _fetch(mine: Claim, task: _Task) -> None:
+    channel = registry()[task.channel]
+    query = OrderQuery(task.sites, created_since=task.since, created_until=task.until, page_token=task.after)
+    page: OrderPage = line.speak(task.account_id, lambda to: channel.search_orders(to, query))
+    with db.writing() as s:
+        row = held(s, Backfill, mine)
+        if row is None:
+            return
+        absorb.page(s, s.get_one(Account, task.account_id), page.orders, Sweep(backfill=True))
+        row.found += len(page.orders)
+        looped = bool(page.next_token) and page.next_token == task.after
+        if page.next_token and not looped:
+            row.page_token = page.next_token
+            release(row, clock.now(), attempt=0)
+        else:
+            _end(row, "done")
+            journal.note(s, row.shop_id, f"account:{row.account_id}", "backfill_done", found=row.found)
+            event(log, "backfill_done", found=row.found)
+    bell.ring("bulk")
+
+
+def _end(row: Backfill, state: str) -> None:
+    row.state, row.ended_at, row.page_token = state, clock.now(), ""
+    release(row, None)
+
+
+def _later(mine: Claim, error: RemoteError | None) -> None:
+    """Trouble with an account is told by its poll, trouble with the shop by its orders; this only waits."""
+    with db.writing() as s:
+        row = held(s, Backfill, mine)
+        if row is None:
+            return
+        row.words = error.words if error is not None else ""
+        if isinstance(error, Rejected):
+            if not row.page_token:
+                _end(row, "failed")
+                return
+            row.page_token, row.found = "", 0  # the page token is no longer taken: from the first page
+        found = verdict.judge(error, "account", row.attempt) if error is not None else None
+        wait = found.delay if found is not None and not isinstance(error, Rejected) else WAITING
+        release(row, clock.now() + wait, attempt=row.attempt + 1)

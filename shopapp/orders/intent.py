@@ -1,0 +1,132 @@
+"""The intent: everything is checked once more, and that the order is about to be sent is committed beforehand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from marketplaces.channels import registry
+from marketplaces.data import Order as Sale
+from marketplaces.errors import Rejected
+from shopapp import clock
+from shopapp.orders import job as jobs
+from shopapp.orders import outcome, to_shopify
+from shopapp.orders.job import Job
+from shopapp.plans import gate, rates
+from shopapp.records import db
+from shopapp.records.models import AccountSite, HeldReason, Order, OrderState, Shop
+from shopapp.skus.match import Match
+from shopapp.work.claim import LEASE, held, release
+
+IN_FLIGHT = timedelta(seconds=5)
+
+
+def must_wait(s: Session, row: Order, shop: Shop) -> bool:
+    """Hold the order when the shop is paused or over its plan."""
+    if shop.paused_at is not None:
+        outcome.hold(s, row, HeldReason.PAUSED)
+    elif gate.allows(s, shop, row):
+        return False
+    elif gate.refresh(s, shop).over:
+        outcome.hold(s, row, HeldReason.PLAN)
+    else:
+        # Only what is being sent right now fills the rest of the plan: what becomes of that is known soon.
+        release(row, clock.now() + IN_FLIGHT)
+        return True
+    release(row, None)
+    return True
+
+
+def commit(job: Job, matches: dict[str, Match]) -> dict[str, Any] | None:
+    """Commit that this order is about to be sent; its variables. None when it must not be sent (now)."""
+    with db.writing() as s:
+        row = held(s, Order, job.mine)
+        if row is None:
+            return None
+        shop = s.get_one(Shop, row.shop_id)
+        if row.cancelled_at is not None:
+            settle_cancelled(s, row)
+            return None
+        if row.remote_updated_at != job.version or row.state not in jobs.SENDABLE:
+            release(row, clock.now() if row.due_at is not None else None)  # a newer version came: that one is sent
+            return None
+        if must_wait(s, row, shop):
+            return None
+        try:
+            assert job.sale is not None
+            variants = _chosen(s, row, job.sale, matches)
+            made = to_shopify.variables(job.sale, _making(s, row, shop, job.sale, variants))
+        except Rejected as error:
+            outcome.fail(s, row, error.reason or "other", error.words, **_params(error))
+            release(row, row.due_at)
+            return None
+        now = clock.now()
+        row.state, row.held_reason, row.sent_at, row.due_at = OrderState.SENDING, "", now, now + jobs.settle_time()
+        row.sends, row.fence, row.lease_until = row.sends + 1, row.fence + 1, now + LEASE
+        outcome.note(s, row, "order_sending", tries=row.sends)
+        return made
+
+
+class _SkuTrouble(Rejected):
+    """SKUs that do not mean exactly one variant."""
+
+    def __init__(self, reason: str, skus: list[str], count: int = 0) -> None:
+        super().__init__("", reason=reason, field="sku")
+        self.skus = skus
+        self.count = count
+
+
+def _params(error: Rejected) -> dict[str, Any]:
+    if isinstance(error, _SkuTrouble):
+        return {"skus": error.skus} | ({"count": error.count} if error.count else {})
+    return {"field": error.field} if error.field else {}
+
+
+def _chosen(s: Session, row: Order, sale: Sale, matches: dict[str, Match]) -> list[str]:
+    """One variant for every line, all or nothing; the row's lines remember theirs."""
+    if any(not line.sku for line in sale.lines):
+        raise _SkuTrouble("no_sku", [line.title for line in sale.lines if not line.sku])
+    skus = list(dict.fromkeys(line.sku for line in sale.lines))
+    unknown = [sku for sku in skus if not matches[sku].variants]
+    if unknown:
+        raise _SkuTrouble("sku_unknown", unknown)
+    several = [sku for sku in skus if len(matches[sku].variants) > 1]
+    if several:
+        raise _SkuTrouble("sku_ambiguous", several, max(len(matches[sku].variants) for sku in several))
+    for line in row.lines:
+        variant = matches[line.sku].one if line.sku in matches else None
+        if variant is not None:
+            line.variant_gid, line.variant_title = variant.gid, variant.title
+    return [matches[line.sku].variants[0].gid for line in sale.lines]
+
+
+def _making(s: Session, row: Order, shop: Shop, sale: Sale, variants: list[str]) -> to_shopify.Making:
+    channel = registry().get(row.channel)
+    site = s.scalars(
+        select(AccountSite.name).where(AccountSite.account_id == row.account_id, AccountSite.site == row.site)
+    ).first()
+    rate = None
+    if shop.currency and shop.currency != sale.currency:
+        known = rates.rate(s, sale.currency, shop.currency, sale.created_at.date())
+        rate = known[0] if known else None
+    return to_shopify.Making(
+        ref=row.ref,
+        channel=row.channel,
+        channel_name=channel.name if channel else row.channel,
+        site_name=site or "",
+        variants=variants,
+        shop_currency=shop.currency,
+        rate=rate,
+        backfill=row.backfill,
+        now=clock.now(),
+    )
+
+
+def settle_cancelled(s: Session, row: Order) -> None:
+    """Cancelled before it could be created, and by now it is certain that it was not."""
+    row.state = OrderState.RECEIVED
+    outcome.cancelled(s, row, row.cancelled_at or clock.now())
+    release(row, None)

@@ -1,0 +1,115 @@
+"""One order on its way to Shopify: read from the table before the network, and what it shares with others of its shop.
+
+Reads only; what happens to the order is written by `place` and `outcome`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from marketplaces.data import Order as Sale
+from shopapp import clock
+from shopapp.orders import stored
+from shopapp.orders.lookup import BATCH, Asked
+from shopapp.records import db
+from shopapp.records.models import Order, OrderLine, OrderState, Shop
+from shopapp.runtime import config
+from shopapp.work.claim import Claim
+
+SENDABLE = (OrderState.RECEIVED, OrderState.FAILED, OrderState.SENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a send needs, detached from any transaction. `sale` is None when only the marketplace knows the order."""
+
+    mine: Claim
+    shop_id: int
+    domain: str
+    development: bool
+    defined: bool
+    catalogue_at: datetime | None
+    account_id: int
+    channel: str
+    site: str
+    remote_order_id: str
+    ref: str
+    version: datetime
+    due_at: datetime
+    sent_at: datetime | None
+    sends: int
+    first_send: bool
+    sale: Sale | None
+
+
+def settle_time() -> timedelta:
+    """How long an unanswered send may still arrive."""
+    return timedelta(seconds=config().number("SETTLE_SECONDS"))
+
+
+def read(row: Order, shop: Shop, mine: Claim) -> Job:
+    """The claimed row as a job."""
+    try:
+        sale = stored.unpack(row.payload) if row.payload else None
+    except (KeyError, ValueError, TypeError):
+        sale = None  # kept by an older version of the app: asked for again
+    return Job(
+        mine=mine,
+        shop_id=shop.id,
+        domain=shop.domain,
+        development=shop.development,
+        defined=shop.ref_definition_at is not None,
+        catalogue_at=shop.catalogue_at,
+        account_id=row.account_id,
+        channel=row.channel,
+        site=row.site,
+        remote_order_id=row.remote_order_id,
+        ref=row.ref,
+        version=row.remote_updated_at,
+        due_at=row.due_at or clock.now(),
+        sent_at=row.sent_at,
+        sends=row.sends,
+        first_send=row.first_send and row.sends == 0 and row.sent_at is None,
+        sale=sale,
+    )
+
+
+def _others(s: Session, job: Job) -> list[Order]:
+    """Due orders of the shop that this process works on or may claim next, oldest due first."""
+    now = clock.now()
+    mine = or_(Order.lease_until.is_(None), Order.lease_until < now, Order.lease_token == job.mine.token)
+    found = (
+        select(Order)
+        .where(
+            Order.shop_id == job.shop_id, Order.state.in_(SENDABLE), Order.due_at <= now, Order.id != job.mine.id, mine
+        )
+        .order_by(Order.due_at, Order.id)
+        .limit(BATCH - 1)
+    )
+    return list(s.scalars(found))
+
+
+def others_to_look_up(job: Job) -> list[Asked]:
+    """Whom to ask for along with this job: due orders that will have to be looked up as well."""
+    settled = clock.now() - settle_time()
+    with db.reading() as s:
+        rows = _others(s, job)
+        return [
+            Asked(row.id, row.ref)
+            for row in rows
+            if not (row.first_send and row.sends == 0) and (row.sent_at is None or row.sent_at <= settled)
+        ]
+
+
+def others_skus(job: Job) -> list[str]:
+    """SKUs that due orders of the shop wait for."""
+    with db.reading() as s:
+        ids = [row.id for row in _others(s, job)]
+        if not ids:
+            return []
+        lines = select(OrderLine.sku).where(OrderLine.order_id.in_(ids), OrderLine.sku != "").distinct()
+        return sorted(s.scalars(lines))

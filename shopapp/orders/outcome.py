@@ -1,0 +1,139 @@
+"""What becomes of an order: bound, failed, held, cancelled. Writes the row, its journal, its incident and the ledger.
+
+Everything joins the caller's transaction. Decides nothing about when to send; never touches the network.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from marketplaces.data import Money
+from shopapp import clock
+from shopapp.alerts import incidents
+from shopapp.logs import event, redact
+from shopapp.plans import gate, ledger
+from shopapp.records import journal
+from shopapp.records.models import Account, HeldReason, Order, OrderState, Shop
+
+log = logging.getLogger(__name__)
+FAILED, HELD_UNKNOWN, TOTALS = "order_import_failed", "order_held_unknown", "totals_differ"
+DAILY = timedelta(days=1)
+RECHECK = timedelta(seconds=60)
+Bound = Literal["created", "found", "prior"]
+
+
+def subject(row: Order) -> str:
+    """How incidents and journal call an order."""
+    return f"order:{row.id}"
+
+
+def note(s: Session, row: Order, event_key: str, words: str = "", **params: Any) -> None:
+    """A dated line on the order's timeline."""
+    journal.note(s, row.shop_id, subject(row), event_key, words, **params)
+
+
+def naming(s: Session, row: Order) -> dict[str, Any]:
+    """What the texts about an order need to name it."""
+    account = s.get_one(Account, row.account_id)
+    return {
+        "order_id": row.id,
+        "remote_order_id": row.remote_order_id,
+        "account_id": account.id,
+        "label": account.label,
+        "channel": row.channel,
+        "site": row.site,
+    }
+
+
+def fail(s: Session, row: Order, cause: str, words: str = "", **params: Any) -> None:
+    """Definitely not created, for `cause` (a key of the alerts' causes). Tried again within a day by itself."""
+    words = redact(words)[:500]
+    left = int((row.cause_params or {}).get("rechecks", 0))
+    row.state, row.held_reason = OrderState.FAILED, ""
+    row.cause, row.cause_words = cause, words
+    row.cause_params = {**params, "rechecks": left - 1} if left > 0 else params
+    row.due_at = clock.now() + (RECHECK if left > 0 else DAILY)
+    note(s, row, "order_failed", words, cause=cause, **params)
+    incidents.open_(s, row.shop_id, FAILED, subject(row), {**naming(s, row), "cause": cause, **params}, words)
+    event(log, "order_failed", order=row.id, shop=row.shop_id, cause=cause)
+
+
+def hold(s: Session, row: Order, reason: HeldReason) -> None:
+    """Let it wait. Only an order of an unknown state is told about; the others say so on their page."""
+    if (row.state, row.held_reason) != (OrderState.HELD, reason):
+        note(s, row, "order_held", reason=reason.value)
+    row.state, row.held_reason, row.due_at = OrderState.HELD, reason, None
+    if reason == HeldReason.UNKNOWN:
+        params = {**naming(s, row), "remote_state": row.remote_state}
+        incidents.open_(s, row.shop_id, HELD_UNKNOWN, subject(row), params, row.remote_state)
+
+
+def settle(s: Session, row: Order, how: str) -> None:
+    """No longer failed nor of an unknown state: close what was open about it."""
+    row.cause, row.cause_words, row.cause_params = "", "", {}
+    for kind in (FAILED, HELD_UNKNOWN):
+        incidents.resolve(s, row.shop_id, kind, subject(row), how)
+
+
+def settle_totals(s: Session, row: Order, how: str) -> None:
+    """The totals no longer matter, or somebody has seen to them."""
+    incidents.resolve(s, row.shop_id, TOTALS, subject(row), how)
+
+
+def bind(s: Session, row: Order, shop: Shop, gid: str, name: str, how: Bound, total: Money | None) -> None:
+    """It is in Shopify as `gid`. Books the usage unless another app had made it; says so when the totals differ."""
+    now = clock.now()
+    had_cause = bool(row.cause)
+    row.state, row.held_reason, row.due_at, row.attempt = OrderState.IMPORTED, "", None, 0
+    row.shopify_gid, row.shopify_name, row.bound_how, row.imported_at = gid, name, how, now
+    if had_cause:
+        settle(s, row, "imported")
+    note(s, row, "order_imported", how=how, name=name)
+    if total is not None:
+        row.shopify_total_minor = total.minor
+        if (total.minor, total.currency) != (row.total_minor, row.currency):
+            sums = {"shopify": str(total), "marketplace": str(Money(row.total_minor, row.currency))}
+            note(s, row, "totals_differ", **sums)
+            incidents.open_(s, row.shop_id, TOTALS, subject(row), {**naming(s, row), **sums})
+            event(log, "totals_differ", logging.WARNING, order=row.id)
+    s.get_one(Account, row.account_id).imported_at = now
+    if how != "prior":
+        ledger.book(s, row)
+    if row.cancelled_at is not None:
+        cancelled(s, row, row.cancelled_at)
+    if how != "prior":
+        s.flush()
+        gate.refresh(s, shop)
+    event(log, "order_imported", order=row.id, shop=shop.id, how=how, seconds=int((now - row.found_at).total_seconds()))
+
+
+def cancelled(s: Session, row: Order, at: datetime) -> None:
+    """Cancelled on the marketplace: credited and mirrored if it is in Shopify, never created if it is not."""
+    row.cancelled_at = row.cancelled_at or at
+    if row.state == OrderState.SENDING:
+        note(s, row, "cancelled_while_sending")  # whether it is there is found out first; then this is asked again
+        return
+    if row.state == OrderState.IMPORTED:
+        ledger.credit(s, row)
+        s.flush()
+        gate.refresh(s, s.get_one(Shop, row.shop_id))
+        note(s, row, "cancelled_on_marketplace")
+        row.due_at = clock.now()
+        return
+    row.due_at, row.held_reason = None, ""
+    if row.state == OrderState.IGNORED:
+        return
+    row.state = OrderState.CANCELLED
+    settle(s, row, "cancelled")
+    note(s, row, "cancelled_before_import")
+
+
+def ignore(s: Session, row: Order, reason: str) -> None:
+    """Not for this app, or not now; a backfill may still pick it up."""
+    row.state, row.ignore_reason, row.held_reason, row.due_at = OrderState.IGNORED, reason, "", None
+    settle(s, row, "ignored")
+    note(s, row, "order_ignored", reason=reason)

@@ -1,0 +1,289 @@
+"""Brings one order into Shopify: never twice, never not at all. The protocol of one claimed row, step by step.
+
+Look up (unless provably never sent) -> match SKUs -> commit the intent -> send once -> bind, fail or undo. An answer
+that tells neither "created" nor "refused" is unknown: the row is due after the settle time and starts again.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from marketplaces.data import Order as Sale
+from marketplaces.errors import OurFault, PermissionMissing, RateLimited, RemoteError, Transient
+from shopapp import clock, verdict
+from shopapp.logs import context, event
+from shopapp.orders import intent, lookup, mirror, outcome, prior, refetch
+from shopapp.orders import job as jobs
+from shopapp.orders.job import Job
+from shopapp.orders.lookup import Asked, There
+from shopapp.records import db
+from shopapp.records.models import Account, Order, OrderState, Shop, ShopStatus
+from shopapp.shopify_admin import tokens
+from shopapp.shopify_admin.client import Admin
+from shopapp.shopify_admin.errors import ShopAuthLost, ShopFrozen
+from shopapp.skus.match import Match
+from shopapp.skus.memory import Memory
+from shopapp.work import pace
+from shopapp.work.claim import Claim, held, release
+
+log = logging.getLogger(__name__)
+SHOP_PAUSED = timedelta(minutes=15)
+SPREAD = 5.0  # seconds over which orders that found no room come back
+DEVELOPMENT_RATE = 5 / 60  # orders a second that Shopify lets be created in a development shop
+DEVELOPMENT_BURST = 5
+REF_REFUSALS = 3
+SHOP_TROUBLE = (ShopAuthLost, ShopFrozen, PermissionMissing, OurFault)
+
+MEMORY = Memory()
+LOOKUPS = lookup.Lookups()
+
+
+def due_order(mine: Claim) -> None:
+    """Work on one claimed order: create it, finish what is unclear about it, or mirror its cancellation."""
+    job = _begin(mine)
+    if job is None:
+        return
+    with context(shop=job.domain, order=mine.id):
+        if job.sale is None:
+            refetch.again(mine, job.account_id, job.remote_order_id, job.site)
+            return
+        try:
+            admin = tokens.line(job.shop_id)
+            _define(admin, job)
+            found = _look(admin, job)
+            if found is not None:
+                _bind_found(job, found)
+                return
+            matches, remembered = _matches(admin, job, job.sale)
+            _pace(job)
+        except RemoteError as error:
+            _put_back(job, error)
+            return
+        variables = intent.commit(job, matches)
+        if variables is not None:
+            _send(job, admin, variables, remembered)
+
+
+def distrust(s: Session) -> int:
+    """After a restored backup: look every order up before it is sent, also those found later. How many wait now."""
+    now = clock.now()
+    s.execute(update(Account).values(trusted_from=now))
+    waiting = Order.state.in_(jobs.SENDABLE) | (Order.state == OrderState.HELD)
+    changed: Any = s.execute(update(Order).where(waiting).values(first_send=False))
+    return int(changed.rowcount)
+
+
+def _begin(mine: Claim) -> Job | None:
+    """The claimed row as a job; None when there is nothing to send (any more), the row being given back."""
+    with db.writing() as s:
+        row = held(s, Order, mine)
+        if row is None:
+            return None
+        shop = s.get_one(Shop, row.shop_id)
+        if shop.status != ShopStatus.ACTIVE:
+            release(row, None if shop.status == ShopStatus.UNINSTALLED else clock.now() + SHOP_PAUSED)
+            return None
+        if row.state in jobs.SENDABLE:
+            if row.backfill and _bind_prior(s, row, shop):
+                return None
+            if row.sends == 0 and intent.must_wait(s, row, shop):
+                return None
+            return jobs.read(row, shop, mine)
+        if row.state != OrderState.IMPORTED or row.cancelled_at is None or row.cancel_mirrored_at is not None:
+            release(row, None)
+            return None
+    mirror.cancel(mine)
+    return None
+
+
+def _bind_prior(s: Session, row: Order, shop: Shop) -> bool:
+    """Bind an older order to the one that another app had made of it."""
+    hit = prior.find(s, row)
+    if hit is None:
+        return False
+    outcome.note(s, row, "made_by_another_app", found_in=hit.found_in)
+    outcome.bind(s, row, shop, hit.gid, hit.name, "prior", None)
+    release(row, row.due_at)
+    return True
+
+
+def _define(admin: Admin, job: Job) -> None:
+    """Without the definition the reference would be neither unique nor findable."""
+    if job.defined:
+        return
+    answer = admin.run("EnsureOrderRefDefinition")["metafieldDefinitionCreate"]
+    refused = [one for one in answer["userErrors"] if one.get("code") != "TAKEN"]
+    if refused:
+        raise Transient(str(refused[0].get("message", "")), call="EnsureOrderRefDefinition")
+    with db.writing() as s:
+        s.get_one(Shop, job.shop_id).ref_definition_at = clock.now()
+
+
+def _look(admin: Admin, job: Job) -> There | None:
+    """The order if Shopify has it. RateLimited while an earlier send may still arrive."""
+    if job.first_send:
+        return None
+    settled = job.sent_at + jobs.settle_time() if job.sent_at else None
+    mine = Asked(job.mine.id, job.ref, settled)
+    looked = LOOKUPS.find(admin, job.shop_id, mine, lambda: jobs.others_to_look_up(job))
+    if looked.there is None and settled is not None and looked.at < settled:
+        raise RateLimited((settled - looked.at).total_seconds(), "an earlier send may still arrive")
+    return looked.there
+
+
+def _matches(admin: Admin, job: Job, sale: Sale) -> tuple[dict[str, Match], bool]:
+    skus = [line.sku for line in sale.lines]
+    if job.catalogue_at is not None:
+        MEMORY.forget(job.shop_id, before=job.catalogue_at)
+    found = MEMORY.find(admin, job.shop_id, skus, job.due_at, lambda: jobs.others_skus(job))
+    return found.matches, found.remembered
+
+
+def _pace(job: Job) -> None:
+    """Development shops take five new orders a minute; waiting here spares the refusal."""
+    if job.development:
+        wait = pace.take(f"create:{job.domain}", DEVELOPMENT_RATE, DEVELOPMENT_BURST)
+        if wait > 0:
+            raise RateLimited(wait, "a development shop takes five orders a minute")
+
+
+# --- the send ---------------------------------------------------------------------------------------------------------
+
+
+def _send(job: Job, admin: Admin, variables: dict[str, Any], remembered: bool) -> None:
+    """Send once, then say what the answer means. Whatever is not understood leaves the intent for the next look-up."""
+    try:
+        data = admin.run("OrderCreate", variables)["orderCreate"]
+    except Transient as error:
+        if error.maybe_done:
+            _unknown(job, error)
+        else:
+            _undo(job, error)
+        return
+    except RemoteError as error:  # refused before anything was done
+        _undo(job, error)
+        return
+    order, refusals = data.get("order"), data.get("userErrors") or []
+    if isinstance(order, dict) and order.get("id"):
+        _created(job, lookup.there(order))
+    elif refusals:
+        _refused(job, refusals, remembered)
+    else:
+        _unknown(job, Transient("neither an order nor an error", maybe_done=True, call="OrderCreate"))
+
+
+def _created(job: Job, made: There) -> None:
+    with db.writing() as s:
+        row = held(s, Order, job.mine)
+        if row is None:
+            # Somebody else holds the row now; it will look the order up and bind it.
+            event(log, "created_without_lease", logging.WARNING)
+            return
+        shop = s.get_one(Shop, row.shop_id)
+        outcome.bind(s, row, shop, made.gid, made.name, "created", made.total)
+        release(row, row.due_at)
+        verdict.shop_works(s, shop)
+
+
+def _bind_found(job: Job, found: There) -> None:
+    with db.writing() as s:
+        row = held(s, Order, job.mine)
+        if row is None:
+            return
+        shop = s.get_one(Shop, row.shop_id)
+        if row.state not in jobs.SENDABLE:
+            # It was cancelled or set aside while we looked; what is in Shopify counts.
+            event(log, "found_after_all", logging.WARNING, state=row.state)
+        outcome.bind(s, row, shop, found.gid, found.name, "found", found.total)
+        release(row, row.due_at)
+        verdict.shop_works(s, shop)
+
+
+def _unknown(job: Job, error: Transient) -> None:
+    """No usable answer: it may be there. Due for a look-up once it has had time to arrive."""
+    with db.writing() as s:
+        row = held(s, Order, job.mine)
+        if row is None:
+            return
+        outcome.note(s, row, "order_unanswered", error.words)
+        event(log, "order_unanswered", logging.WARNING, error=error.words)
+        settled = (row.sent_at or clock.now()) + jobs.settle_time()
+        release(row, max(settled, clock.now() + _patience(row.attempt)), attempt=row.attempt + 1)
+
+
+def _patience(attempt: int) -> timedelta:
+    return verdict.delay(attempt) if attempt else timedelta(0)
+
+
+def _undo(job: Job, error: RemoteError) -> None:
+    """Definitely not executed: take the intent back, then judge the error."""
+    with db.writing() as s:
+        row = held(s, Order, job.mine)
+        if row is not None:
+            _take_back(row, job)
+            _judge(s, row, error)
+
+
+def _take_back(row: Order, job: Job) -> None:
+    row.state = OrderState.FAILED if row.cause else OrderState.RECEIVED
+    row.sends, row.sent_at = row.sends - 1, job.sent_at
+
+
+def _refused(job: Job, refusals: list[dict[str, Any]], remembered: bool) -> None:
+    """Shopify says no and why: nothing was created."""
+    first = refusals[0]
+    words = str(first.get("message") or "")
+    field = ".".join(str(part) for part in first.get("field") or ())
+    with db.writing() as s:
+        row = held(s, Order, job.mine)
+        if row is None:
+            return
+        if "metafields" in field and row.attempt < REF_REFUSALS:
+            # The reference is taken: then the order is there, and the look-up finds it.
+            outcome.note(s, row, "reference_taken", words)
+            row.first_send = False
+            release(row, clock.now(), attempt=row.attempt + 1)
+            return
+        _take_back(row, job)
+        if "too many" in words.lower():
+            release(row, clock.now() + timedelta(seconds=60 + _spread()))
+        elif remembered and "line items is invalid" in words.lower():
+            # A variant that we remember is gone: ask again before anybody is told.
+            MEMORY.forget(job.shop_id, [line.sku for line in (job.sale.lines if job.sale else ())])
+            release(row, clock.now())
+        else:
+            outcome.fail(s, row, "rejected_by_shopify", words, field=field)
+            release(row, row.due_at)
+
+
+def _put_back(job: Job, error: RemoteError) -> None:
+    """Trouble before anything was sent."""
+    with db.writing() as s:
+        row = held(s, Order, job.mine)
+        if row is not None:
+            _judge(s, row, error)
+
+
+def _judge(s: Session, row: Order, error: RemoteError) -> None:
+    found = verdict.judge(error, "order", row.attempt)
+    if isinstance(error, SHOP_TROUBLE):
+        found = verdict.apply_shop(s, s.get_one(Shop, row.shop_id), error)
+    elif row.cancelled_at is not None and row.state != OrderState.SENDING and row.sends == 0:
+        intent.settle_cancelled(s, row)
+        return
+    if found.item == "fail":
+        outcome.fail(s, row, found.cause, error.words, field=getattr(error, "field", ""))
+        release(row, row.due_at)
+        return
+    wait = found.delay + timedelta(seconds=_spread() if isinstance(error, RateLimited) and row.sends == 0 else 0)
+    release(row, clock.now() + wait, attempt=row.attempt + found.used_attempt)
+
+
+def _spread() -> float:
+    return random.uniform(0, SPREAD)  # noqa: S311  # spreads load, guards nothing

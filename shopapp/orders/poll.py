@@ -1,0 +1,293 @@
+"""Asks a marketplace for orders that changed, page by page. Each page is saved with its page token in one transaction.
+
+Only the last page moves the cursor: to the marketplace's own time minus an overlap, never backwards. A sweep that was
+cut off goes on at its page; a page token that is no longer taken starts the sweep again at the cursor.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from marketplaces.channel import Channel, Line
+from marketplaces.channels import registry
+from marketplaces.data import OrderPage, OrderQuery
+from marketplaces.errors import Rejected, RemoteError, Transient
+from shopapp import clock, verdict
+from shopapp.accounts import line
+from shopapp.logs import context, event
+from shopapp.orders import absorb
+from shopapp.orders.absorb import Saved, Sweep
+from shopapp.records import db, journal
+from shopapp.records.models import Account, AccountStatus, Shop, ShopStatus
+from shopapp.runtime import config
+from shopapp.work import bell
+from shopapp.work.claim import LEASE, Claim, held, release
+
+log = logging.getLogger(__name__)
+CALL = "searchOrders"
+PAGES = 1000  # of one sweep
+SECONDS = 45.0  # of the wall that one claim goes on asking; then the row is given back and goes on at its page
+ANOTHER_SELLER = timedelta(days=1)
+UNBROKEN = timedelta(minutes=15)  # polling without a longer gap proves that a new order was never seen here before
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """The sweep of one claim. `began` is None when it goes on where another claim had stopped."""
+
+    account_id: int
+    channel: Channel
+    query: OrderQuery
+    saving: Sweep
+    began: datetime | None
+    seen: set[str] = field(default_factory=set)
+    pages: int = 0
+
+
+def due_account(mine: Claim) -> None:
+    """Poll the claimed account, or probe it while it is broken. Owns its transactions."""
+    begun = _begin(mine)
+    if begun is None:
+        return
+    with context(account=begun.account_id):
+        ends = clock.monotonic() + SECONDS
+        while True:
+            try:
+                page = _ask(begun)
+            except line.NotLinked:
+                _stop(mine)
+                return
+            except RemoteError as error:
+                if _start_over(mine, begun, error):
+                    continue
+                _trouble(mine, error)
+                return
+            more = _save(mine, begun, page, clock.monotonic() >= ends)
+            if not more:
+                return
+
+
+def interval(channel: Channel) -> timedelta:
+    """Time between two polls of an account."""
+    wish = config()["POLL_SECONDS"]
+    return timedelta(seconds=int(wish) if wish else channel.poll_seconds)
+
+
+# --- begin ------------------------------------------------------------------------------------------------------------
+
+
+def _begin(mine: Claim) -> _Sweep | None:
+    with db.writing() as s:
+        account = held(s, Account, mine)
+        if account is None:
+            return None
+        now, shop = clock.now(), account.shop
+        channel = registry().get(account.channel)
+        if channel is None or shop.status == ShopStatus.UNINSTALLED:
+            release(account, None)
+            return None
+        if shop.status != ShopStatus.ACTIVE or shop.paused_at is not None:
+            release(account, now + interval(channel))
+            return None
+        if account.status == AccountStatus.DEACTIVATED or not account.credentials:
+            release(account, None)
+            return None
+        open_until = verdict.breaker_open_until(s, account.channel, account.realm)
+        if open_until is not None:
+            release(account, open_until)
+            return None
+        if account.status == AccountStatus.ACTIVE:
+            return _sweep(account, channel, now)
+    _probe(mine, channel)
+    return None
+
+
+def _sweep(account: Account, channel: Channel, now: datetime) -> _Sweep | None:
+    sites = tuple(site.site for site in account.sites if site.importing)
+    if not account.importing or account.take_over_at is None or not sites:
+        account.sync_asked_at = None
+        release(account, None)
+        return None
+    if account.take_over_at > now:
+        release(account, account.take_over_at)
+        return None
+    fresh = not account.page_token or account.sweep_since is None
+    if fresh:
+        account.page_token = ""
+        account.sweep_since = account.cursor_at or account.take_over_at - channel.overlap
+        account.polled_count = 0
+    query = OrderQuery(
+        sites=sites,
+        updated_since=account.sweep_since,
+        page_token=account.page_token,
+        without=() if _asks_whole(account, now) else tuple(account.missing or ()),
+    )
+    return _Sweep(account.id, channel, query, Sweep(trusted=_trusted(account, now)), now if fresh else None)
+
+
+def _asks_whole(account: Account, now: datetime) -> bool:
+    """In the first sweep of an hour the parts that were refused for want of a permission are asked for again."""
+    return not account.missing or account.polled_at is None or account.polled_at < now.replace(minute=0, second=0)
+
+
+def _trusted(account: Account, now: datetime) -> datetime | None:
+    """Orders new here and created later than this were provably never sent; None when nothing is proven.
+
+    Proven only while polling runs without a gap: a restored backup leaves one. An operator who restores faster
+    than that runs `doctor --restored`, which sets `trusted_from`.
+    """
+    if account.cursor_at is None or account.polled_at is None or now - account.polled_at > UNBROKEN:
+        return None
+    starts = (account.take_over_at, account.worked_at, account.shop.installed_at, account.trusted_from)
+    return max(moment for moment in (account.cursor_at, *starts) if moment is not None)
+
+
+# --- ask --------------------------------------------------------------------------------------------------------------
+
+
+def _ask(begun: _Sweep) -> OrderPage:
+    """One page. A page token that came before, or a sweep without end, is the channel's trouble."""
+    token = begun.query.page_token
+    begun.pages += 1
+    if begun.pages > PAGES or token in begun.seen:
+        raise Transient("the pages do not end", call=CALL)
+    begun.seen.add(token)
+    ask: Callable[[Line], OrderPage] = lambda to: begun.channel.search_orders(to, begun.query)  # noqa: E731
+    return line.speak(begun.account_id, ask)
+
+
+def _start_over(mine: Claim, begun: _Sweep, error: RemoteError) -> bool:
+    """Drop the page token if that is what the marketplace no longer takes; whether to ask again from the cursor."""
+    looped = isinstance(error, Transient) and error.words == "the pages do not end"
+    if not begun.query.page_token or not (looped or isinstance(error, Rejected)):
+        return False
+    with db.writing() as s:
+        account = held(s, Account, mine)
+        if account is None:
+            return False
+        account.page_token, account.sweep_since = "", None
+        journal.note(s, account.shop_id, verdict.subject(account), "sweep_started_over", error.words)
+        event(log, "sweep_started_over", logging.WARNING, account=account.id, looped=looped)
+        if looped:
+            return False
+        again = _sweep(account, begun.channel, clock.now())
+    if again is None:
+        return False
+    begun.query, begun.began, begun.saving = again.query, again.began, again.saving
+    return True
+
+
+# --- save -------------------------------------------------------------------------------------------------------------
+
+
+def _save(mine: Claim, begun: _Sweep, page: OrderPage, out_of_time: bool) -> bool:
+    """Save a page and where to go on, in one transaction. Whether this claim asks for the next page."""
+    with db.writing() as s:
+        account = held(s, Account, mine)
+        if account is None:
+            return False
+        saved = absorb.page(s, account, page.orders, begun.saving)
+        verdict.account_works(s, account, missing=_missing(begun, page))
+        account.page_token = page.next_token
+        account.polled_count += saved.new
+        more = bool(page.next_token)
+        if more:
+            begun.query = _next(begun.query, page)
+            account.lease_until = clock.now() + LEASE
+            if out_of_time:
+                release(account, clock.now())
+        else:
+            _finish(account, begun, page)
+        _tell(s, account, page, saved)
+    if saved.due:
+        bell.ring("now")
+    return more and not out_of_time
+
+
+def _missing(begun: _Sweep, page: OrderPage) -> tuple[str, ...] | None:
+    """Which permissions the page shows to be missing; None when it tells nothing new about those left out by us."""
+    if begun.query.without and not page.missing:
+        return None
+    return (*begun.query.without, *page.missing)
+
+
+def _next(query: OrderQuery, page: OrderPage) -> OrderQuery:
+    without = tuple(sorted({*query.without, *page.missing}))
+    return OrderQuery(query.sites, query.updated_since, page_token=page.next_token, without=without)
+
+
+def _finish(account: Account, begun: _Sweep, page: OrderPage) -> None:
+    now = clock.now()
+    if page.until is not None:
+        reached = page.until - begun.channel.overlap
+        account.cursor_at = max(account.cursor_at, reached) if account.cursor_at else reached
+    account.page_token, account.sweep_since, account.polled_at = "", None, now
+    due = now + interval(begun.channel)
+    if account.sync_asked_at is not None:
+        if begun.began is not None and account.sync_asked_at <= begun.began:
+            account.sync_asked_at = None
+        else:
+            due = now  # asked for while this sweep was under way: what it wants to see may be behind us
+    release(account, due, attempt=0)
+
+
+def _tell(s: Session, account: Account, page: OrderPage, saved: Saved) -> None:
+    if saved.new or saved.refused:
+        journal.note(s, account.shop_id, verdict.subject(account), "orders_found", new=saved.new, refused=saved.refused)
+    event(log, "page_saved", account=account.id, orders=len(page.orders), new=saved.new, last=not page.next_token)
+
+
+def _trouble(mine: Claim, error: RemoteError) -> None:
+    with db.writing() as s:
+        account = held(s, Account, mine)
+        if account is not None:
+            verdict.apply_account(s, account, error, CALL)
+            release(account, account.due_at)
+
+
+def _stop(mine: Claim) -> None:
+    with db.writing() as s:
+        account = held(s, Account, mine)
+        if account is not None:
+            release(account, None)
+
+
+def _probe(mine: Claim, channel: Channel) -> None:
+    """Ask a broken (or never proven) account who it is; the same seller answering heals it."""
+    with db.reading() as s:
+        account_id = s.get_one(Account, mine.id).id
+    try:
+        seller = line.speak(account_id, channel.identify)
+    except line.NotLinked:
+        _stop(mine)
+        return
+    except RemoteError as error:
+        with db.writing() as s:
+            account = held(s, Account, mine)
+            if account is not None:
+                verdict.apply_account(s, account, error, "identify")
+                release(account, account.due_at)
+        return
+    with db.writing() as s:
+        account = held(s, Account, mine)
+        if account is None:
+            return
+        healed = verdict.account_works(s, account, seller)
+        if not healed:
+            event(log, "probe_met_another_seller", logging.WARNING, account=account.id)
+        release(account, account.due_at if healed else clock.now() + ANOTHER_SELLER)
+
+
+def sync_now(s: Session, shop_id: int, account_id: int) -> bool:
+    """*Sync now*: ask for a sweep at once; False when the account is none of the shop's or cannot be polled."""
+    account = s.query(Account).filter_by(id=account_id, shop_id=shop_id).one_or_none()
+    shop = s.get(Shop, shop_id)
+    if account is None or shop is None or account.status != AccountStatus.ACTIVE or account.take_over_at is None:
+        return False
+    account.sync_asked_at = account.due_at = clock.now()
+    return True

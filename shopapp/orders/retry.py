@@ -1,0 +1,68 @@
+"""Trying again: one order, many, or all that a changed product may have mended. Sets rows due; sends nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from shopapp import clock
+from shopapp.orders import outcome
+from shopapp.records import db, journal
+from shopapp.records.models import Order, OrderState, Shop
+from shopapp.work import bell
+
+SKU_CAUSES = ("sku_unknown", "sku_ambiguous")
+# Shopify's index learns of a changed SKU some time after telling us: the order is looked at again a few times.
+RECHECKS = 3
+
+
+def retry(s: Session, shop_id: int, order_ids: Iterable[int], user: str) -> int:
+    """Try these failed orders of the shop now; how many were failed. The caller rings "now" after its commit."""
+    count = 0
+    for row in s.scalars(_failed(shop_id).where(Order.id.in_(list(order_ids)))):
+        count += _now(s, row, "retry_asked")
+    if count:
+        journal.audit(s, shop_id, user, "orders_retried", count=count)
+    return count
+
+
+def retry_all(s: Session, shop_id: int, user: str, cause: str = "") -> int:
+    """Try all failed orders of the shop (of one cause, if given), oldest first; how many."""
+    failed = _failed(shop_id)
+    if cause:
+        failed = failed.where(Order.cause == cause)
+    count = 0
+    for row in s.scalars(failed):
+        count += _now(s, row, "retry_asked")
+    if count:
+        journal.audit(s, shop_id, user, "orders_retried", count=count, cause=cause)
+    return count
+
+
+def product_changed(shop_id: int) -> None:
+    """A product of the shop was made or changed: orders that wait for a SKU are tried at once. Owns its transaction."""
+    with db.writing() as s:
+        shop = s.get(Shop, shop_id)
+        if shop is None:
+            return
+        shop.catalogue_at = clock.now()
+        count = 0
+        for row in s.scalars(_failed(shop_id).where(Order.cause.in_(SKU_CAUSES))):
+            row.cause_params = {**(row.cause_params or {}), "rechecks": RECHECKS}
+            count += _now(s, row, "")
+    if count:
+        bell.ring("now")
+
+
+def _failed(shop_id: int) -> Select[Order]:
+    found = select(Order).where(Order.shop_id == shop_id, Order.state == OrderState.FAILED)
+    return found.order_by(Order.remote_created_at, Order.id)
+
+
+def _now(s: Session, row: Order, event_key: str) -> int:
+    row.due_at, row.attempt = clock.now(), 0
+    if event_key:
+        outcome.note(s, row, event_key)
+    return 1
