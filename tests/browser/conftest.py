@@ -11,6 +11,11 @@ from typing import Any
 
 import pytest
 
+from tests.browser.frames import ready
+from tests.browser.sample_app import KEY, SECRET, SHOP, SampleApp
+from tests.sandbox.server import create_sandbox
+from tests.sandbox.shopify.state import shops_of
+
 HERE = Path(__file__).parent
 FLAGS = [
     "--no-sandbox",
@@ -96,3 +101,27 @@ def axe() -> Callable[[Any], list[str]] | None:
         return found
 
     return check
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Iterator[SampleApp]:
+    """The sample app with a sandbox that embeds it in the shop `relay-test`."""
+    given = {"data": tmp_path, "app_url": "", "api_key": KEY, "api_secret": SECRET}
+    with SampleApp() as app, create_sandbox(given | {"app_url": app.url}) as sandbox:
+        shops_of(sandbox.world).create({"name": SHOP})
+        app.admin = sandbox.url
+        yield app
+
+
+@pytest.fixture
+def embedded(sample: SampleApp, new_page: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    """A function (path, width) -> the admin's page and the app's frame, loaded."""
+
+    def go(path: str = "", width: int = 1280) -> tuple[Any, Any]:
+        page = new_page(width)
+        page.goto(f"{sample.admin}/store/{SHOP}/apps/{KEY}{path}")
+        frame = page.frame_locator("#app-frame")
+        ready(page)
+        return page, frame
+
+    return go

@@ -4,6 +4,7 @@ It imports nothing of the product: it proves the contract between page, relay sc
 """
 
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
@@ -13,9 +14,9 @@ from flask import Flask, Response, make_response, redirect, render_template, req
 from jinja2 import FileSystemLoader
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.browser.conftest import HERE
-
+HERE = Path(__file__).parent
 KEY, SECRET = "sample-key", "sample-secret-of-more-than-32-bytes"
+SHOP = "relay-test"
 HOST_PARAMETERS = {"id_token", "hmac", "session", "timestamp", "locale", "host", "shop", "embedded"}
 BOUNCE = "/session-token-bounce"
 OPEN = ("/static/", BOUNCE)

@@ -1,7 +1,6 @@
 """The stand-in admin, App Bridge and Polaris with the app's relay script, on a tiny app in a cross-site frame."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -9,15 +8,12 @@ import pytest
 
 from tests.browser import polaris_manifest
 from tests.browser.frames import inside, ready
-from tests.browser.sample_app import KEY, SECRET, SampleApp
+from tests.browser.sample_app import KEY, SECRET, SHOP, SampleApp
 from tests.sandbox.admin.scripts import polaris_script
-from tests.sandbox.server import create_sandbox
-from tests.sandbox.shopify.state import shops_of
 from tests.sandbox.shopify.tokens import sign_query
 
 pytestmark = pytest.mark.browser
 NewPage = Callable[..., Any]
-SHOP = "relay-test"
 PAGES = ["", "/orders", "/settings", "/sync", "/gallery"]
 REMEMBER_DEFINITIONS = """() => {
     window.defined = [];
@@ -25,30 +21,6 @@ REMEMBER_DEFINITIONS = """() => {
     customElements.define = (name, kind) => { define(name, kind); defined.push([name, kind.observedAttributes]); };
 }"""
 FIRST_VALUES = "label=Example Trading|token=|region=na|days=30|q=|mode=now|again=on|note=|day=2026-11-20"
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Iterator[SampleApp]:
-    """The sample app with a sandbox that embeds it in the shop `relay-test`."""
-    given = {"data": tmp_path, "app_url": "", "api_key": KEY, "api_secret": SECRET}
-    with SampleApp() as app, create_sandbox(given | {"app_url": app.url}) as sandbox:
-        shops_of(sandbox.world).create({"name": SHOP})
-        app.admin = sandbox.url
-        yield app
-
-
-@pytest.fixture
-def embedded(sample: SampleApp, new_page: NewPage) -> Callable[..., tuple[Any, Any]]:
-    """A function (path, width) -> the admin's page and the app's frame, loaded."""
-
-    def go(path: str = "", width: int = 1280) -> tuple[Any, Any]:
-        page = new_page(width)
-        page.goto(f"{sample.admin}/store/{SHOP}/apps/{KEY}{path}")
-        frame = page.frame_locator("#app-frame")
-        ready(page)
-        return page, frame
-
-    return go
 
 
 def shown_path(page: Any) -> str:

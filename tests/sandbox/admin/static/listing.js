@@ -3,29 +3,22 @@
   "use strict";
   const page = JSON.parse(document.getElementById("page-data").textContent);
   const box = document.getElementById("listing");
-  const list = (value) => (Array.isArray(value) ? value : Object.values(value ?? {}));
-  const money = (value) =>
-    value && typeof value === "object"
-      ? `${value.amount ?? ""} ${value.currency ?? value.currencyCode ?? ""}`
-      : (value ?? "");
-  const when = (text) => (text ? new Date(text).toLocaleString() : "");
+  const when = (text) => new Date(text).toLocaleString();
+  const money = (amount, currency) => Number(amount).toLocaleString(undefined, { style: "currency", currency });
   const COLUMNS = {
     orders: {
-      Order: (o) => o.name,
-      Date: (o) => when(o.created_at ?? o.createdAt),
-      Total: (o) => money(o.total ?? o.total_price),
-      State: (o) => (o.cancelled_at ? "cancelled" : String(o.financial ?? "").toLowerCase()),
-      Items: (o) =>
-        list(o.lines ?? o.line_items)
-          .map((line) => `${line.quantity} × ${line.sku ?? line.title}`)
-          .join(", "),
-      Tags: (o) => list(o.tags).join(", "),
+      Order: (order) => order.name,
+      Date: (order) => when(order.created_at),
+      Total: (order) => money(order.totals.shop.total, order.currency),
+      State: (order) => (order.cancelled_at ? "cancelled" : order.financial.toLowerCase()),
+      Items: (order) => order.lines.map((line) => `${line.quantity} × ${line.sku || line.title}`).join(", "),
+      Tags: (order) => order.tags.join(", "),
     },
     products: {
-      SKU: (p) => p.sku,
-      Product: (p) => p.title ?? p.product_title,
-      Price: (p) => money(p.price),
-      Stock: (p) => (typeof p.available === "object" ? list(p.available).join(" / ") : (p.available ?? "")),
+      SKU: (product) => product.sku,
+      Product: (product) => product.title,
+      Price: (product, shop) => money(product.price, shop.currency),
+      Stock: (product) => product.available,
     },
   };
   async function show() {
@@ -34,19 +27,11 @@
       box.textContent = "The shop part of the sandbox is not there.";
       return;
     }
-    const data = await answer.json();
-    let rows =
-      page.kind === "orders"
-        ? list(data.orders).reverse()
-        : list(data.products).flatMap((p) =>
-            p.variants ? list(p.variants).map((v) => ({ ...p, ...v, title: p.title })) : [p],
-          );
-    if (page.item)
-      rows = rows.filter(
-        (row) => String(row.id ?? row.product_id ?? "").endsWith(`/${page.item}`) || String(row.id) === page.item,
-      );
+    const shop = await answer.json();
+    const named = (row) => [row.id, row.product_id].some((id) => String(id ?? "").endsWith(`/${page.item}`));
+    const rows = shop[page.kind].filter((row) => !page.item || named(row)).reverse();
     if (!rows.length) {
-      box.textContent = page.kind === "orders" ? "No orders yet." : "No products yet.";
+      box.textContent = `No ${page.kind} yet.`;
       return;
     }
     const columns = COLUMNS[page.kind];
@@ -60,7 +45,7 @@
     const body = table.createTBody();
     for (const row of rows.slice(0, 200)) {
       const line = body.insertRow();
-      for (const read of Object.values(columns)) line.insertCell().textContent = String(read(row) ?? "");
+      for (const read of Object.values(columns)) line.insertCell().textContent = String(read(row, shop) ?? "");
     }
     box.replaceChildren(table);
   }

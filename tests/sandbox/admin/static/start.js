@@ -27,16 +27,15 @@
   on("new-seller", "amazon/sellers");
   fetch("/_sandbox/amazon/sellers")
     .then((answer) => answer.json())
-    .then((data) => {
-      const sellers = Array.isArray(data) ? data : Object.values(data.sellers ?? {});
+    .then((sellers) => {
       $("sellers").replaceChildren(
         ...sellers.map((one) => {
           const row = document.createElement("li");
           const words = document.createElement("span");
           words.append(
-            Object.assign(document.createElement("strong"), { textContent: one.name ?? one.seller_id }),
+            Object.assign(document.createElement("strong"), { textContent: one.name }),
             Object.assign(document.createElement("small"), {
-              textContent: `${one.seller_id} · ${one.region} · ${one.authorisation ?? one.state?.authorisation ?? "ok"}`,
+              textContent: `${one.seller_id} · ${one.region} · ${one.authorisation}`,
             }),
           );
           row.append(words);

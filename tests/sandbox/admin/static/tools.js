@@ -16,46 +16,42 @@
     if (!answer.ok) throw new Error(data.error || `the sandbox answered ${answer.status}`);
     return data;
   };
-  const entries = (data, name) => (Array.isArray(data) ? data : Object.values(data[name] ?? {}));
   const seller = () => {
-    if (!$("seller").value) throw new Error("there is no seller yet: connect the app to Amazon first");
+    if (!$("seller").value) throw new Error("there is no seller yet: create one on the start page");
     return encodeURIComponent($("seller").value);
   };
 
-  async function look() {
-    const [sellers, shop, mails] = await Promise.allSettled([
+  let known = [];
+  /** `all` asks for the shop too, whose answer holds every order: only when the panel opens and after an act. */
+  async function look(all = false) {
+    const [sellers, mails, shop] = await Promise.allSettled([
       call("GET", "amazon/sellers"),
-      call("GET", `shops/${page.domain}`),
       call("GET", "mails"),
+      all ? call("GET", `shops/${page.domain}`) : Promise.reject(new Error("not asked")),
     ]);
-    if (sellers.status === "fulfilled") {
+    if (sellers.status === "fulfilled" && JSON.stringify(sellers.value) !== JSON.stringify(known)) {
       const chosen = $("seller").value;
-      $("seller").replaceChildren(
-        ...entries(sellers.value, "sellers").map(
-          (one) => new Option(`${one.name ?? one.seller_id} (${one.region})`, one.seller_id),
-        ),
-      );
+      known = sellers.value;
+      $("seller").replaceChildren(...known.map((one) => new Option(`${one.name} (${one.region})`, one.seller_id)));
       if (chosen) $("seller").value = chosen;
+      manage();
     }
     if (shop.status === "fulfilled") {
-      const skus = JSON.stringify(shop.value).match(/"sku": ?"[^"]+"/g) ?? [];
-      $("skus").replaceChildren(
-        ...[...new Set(skus.map((text) => JSON.parse(`{${text}}`).sku))].map((sku) => new Option(sku, sku)),
-      );
+      const skus = new Set(shop.value.products.map((product) => product.sku).filter(Boolean));
+      $("skus").replaceChildren(...[...skus].map((sku) => new Option(sku, sku)));
     }
     if (mails.status === "fulfilled") {
-      const all = entries(mails.value, "mails");
-      const newest = all
-        .slice()
-        .sort((a, b) => String(b.at).localeCompare(String(a.at)))
-        .slice(0, 4);
-      $("mails").replaceChildren(
-        ...(newest.length ? newest : [{ subject: "none yet" }]).map((mail) =>
-          Object.assign(document.createElement("li"), { textContent: mail.subject }),
-        ),
-      );
+      const newest = mails.value.slice(-4).reverse();
+      const line = (mail) => Object.assign(document.createElement("li"), { textContent: mail.subject });
+      $("mails").replaceChildren(...(newest.length ? newest : [{ subject: "none yet" }]).map(line));
     }
   }
+  function manage() {
+    const one = known.find((item) => item.seller_id === $("seller").value);
+    if (one) $("seller-manage").href = `/amazon/sellercentral/${one.region}/apps/manage`;
+    return one;
+  }
+  $("seller").addEventListener("change", manage);
   const acts = {
     product: async (data) => {
       await call("POST", `shops/${page.domain}/products`, {
@@ -66,14 +62,13 @@
       return `Added ${data.sku}.`;
     },
     order: async (data, button) => {
-      const known = data.sku || $("skus").options[0]?.value || "MUG-BLUE";
-      const sku = button?.name === "unknown" ? `UNKNOWN-${Math.floor(Math.random() * 9000 + 1000)}` : known;
-      const made = await call("POST", `amazon/sellers/${seller()}/orders`, {
-        count: Number(data.count),
-        sku,
-        price: data.price,
-      });
-      return `${made.order_ids?.length ?? data.count} new with SKU ${sku}: ${(made.order_ids ?? []).slice(0, 3).join(", ")}. Amazon shows new orders after about two minutes unless told otherwise.`;
+      const stranger = button?.name === "unknown" && `UNKNOWN-${Math.floor(Math.random() * 9000 + 1000)}`;
+      const sku = stranger || data.sku || $("skus").options[0]?.value;
+      if (!sku) throw new Error("the shop has no product yet: add one below");
+      const wish = { count: Number(data.count), sku, price: data.price };
+      const { order_ids: ids } = await call("POST", `amazon/sellers/${seller()}/orders`, wish);
+      const wait = manage().visible_lag_seconds;
+      return `${ids.slice(0, 3).join(", ")}${ids.length > 3 ? " …" : ""} with SKU ${sku}; the app can see it in ${wait} s.`;
     },
   };
   const run = async (work) => {
@@ -83,7 +78,7 @@
     } catch (error) {
       say(`Not done: ${error.message}`);
     }
-    look();
+    look(true);
   };
   for (const form of document.querySelectorAll("[data-tool]")) {
     form.addEventListener("submit", (event) => {
@@ -99,10 +94,10 @@
       }),
     );
   }
-  const toggled = () => {
-    if ($("tools").classList.contains("open")) look();
+  const refresh = (all) => {
+    if ($("tools").classList.contains("open")) look(all);
   };
-  $("tools-toggle").addEventListener("click", () => setTimeout(toggled));
+  $("tools-toggle").addEventListener("click", () => setTimeout(() => refresh(true)));
   for (const id of ["user", "locale"]) {
     $(id).addEventListener("change", () => {
       document.cookie = `standin_${id}=${encodeURIComponent($(id).value)}; path=/; SameSite=Lax`;
@@ -117,5 +112,5 @@
       $(button).setAttribute("aria-expanded", String($(panel).classList.toggle("open"))),
     );
   }
-  setInterval(toggled, 5000);
+  setInterval(refresh, 5000, false);
 })();

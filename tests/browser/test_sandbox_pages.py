@@ -1,0 +1,74 @@
+"""The pages a person of the demo uses outside the app: start page, tools beside the frame, the shop's own lists."""
+
+import json
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.browser.sample_app import KEY, SHOP, SampleApp
+
+pytestmark = pytest.mark.browser
+
+
+def told(sample: SampleApp, path: str) -> Any:
+    """What the control API says."""
+    with urllib.request.urlopen(f"{sample.admin}/_sandbox/{path}") as answer:
+        return json.load(answer)
+
+
+def test_a_new_shop_is_created_and_opens_the_app(sample: SampleApp, new_page: Any, axe: Any) -> None:
+    page = new_page()
+    page.goto(sample.admin)
+    page.locator("#new-shop input[name=name]").fill("fresh-shop")
+    page.get_by_role("button", name="Create a shop").click()
+    entry = page.locator("li", has_text="fresh-shop.myshopify.com")
+    entry.wait_for()
+    assert axe is None or axe(page.main_frame) == []
+    entry.get_by_role("link", name="Open the app").click()
+    page.wait_for_url(f"**/store/fresh-shop/apps/{KEY}")
+    page.frame_locator("#app-frame").get_by_role("heading", name="Home").wait_for()
+
+
+def test_the_tools_make_a_product_orders_and_a_dead_login(sample: SampleApp, new_page: Any, embedded: Any) -> None:
+    start = new_page()
+    start.goto(sample.admin)
+    start.locator("#new-seller input[name=name]").fill("Example Trading")
+    start.get_by_role("button", name="Create a seller").click()
+    start.locator("#sellers li", has_text="Example Trading").wait_for()
+    page, _ = embedded()
+    page.get_by_role("button", name="Sandbox").click()
+    page.locator("#seller option", has_text="Example Trading").wait_for(state="attached")
+    said = page.locator("#tools-said")
+    page.get_by_role("button", name="Add product").click()
+    said.get_by_text("Added MUG-BLUE").wait_for()
+    page.locator("#skus option[value=MUG-BLUE]").wait_for(state="attached")
+    page.get_by_role("button", name="New order").click()
+    said.get_by_text("with SKU MUG-BLUE").wait_for()
+    page.get_by_role("button", name="… with an unknown SKU").click()
+    said.get_by_text("with SKU UNKNOWN-").wait_for()
+    page.get_by_role("button", name="Expire login").click()
+    said.get_by_text("now: expired").wait_for()
+    (seller,) = told(sample, "amazon/sellers")
+    assert (seller["orders"], seller["authorisation"]) == (2, "expired")
+
+
+def test_the_shops_own_lists_show_what_is_in_it(sample: SampleApp, new_page: Any, axe: Any) -> None:
+    body = json.dumps({"sku": "CUP-1", "title": "Cup", "price": "7.50", "available": 3}).encode()
+    wish = urllib.request.Request(
+        f"{sample.admin}/_sandbox/shops/{SHOP}.myshopify.com/products", body, {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(wish).close()
+    page = new_page(390)
+    page.goto(f"{sample.admin}/store/{SHOP}/products")
+    row = page.locator("#listing tbody tr")
+    row.wait_for()
+    assert row.locator("td").all_inner_texts() == ["CUP-1", "Cup", "€7.50", "3"]
+    assert axe is None or axe(page.main_frame) == []
+    page.goto(f"{sample.admin}/store/{SHOP}/orders")
+    page.get_by_text("No orders yet.").wait_for()
+
+
+def test_an_unknown_shop_is_not_found(sample: SampleApp, new_page: Any) -> None:
+    page = new_page()
+    assert page.goto(f"{sample.admin}/store/nobody/apps/{KEY}").status == 404
