@@ -190,7 +190,7 @@ class Transport(HTTPAdapter):
         trouble = ""
         with _Watch(self.seconds) as watch:
             try:
-                # The silence between two reads may be longer than the deadline: the watchdog shall be the first to bite.
+                # The silence allowed between two reads is longer than the deadline: the watchdog bites first.
                 limits = (min(CONNECT_SECONDS, self.seconds), self.seconds + 1)
                 response = super().send(request, stream=True, timeout=limits, verify=verify, cert=cert)
                 try:

@@ -172,7 +172,7 @@ def test_one_broken_order_never_spoils_its_page(key: str) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_an_order_asked_for_alone_is_mapped_or_rejected_with_its_reason(key: str) -> None:
     for row in vectors(key, "orders"):
-        with played(key, wire({"body": {"order": row["order"]}})) as play:
+        with played(key, wire({"body": {vectors(key, "channel")["order_key"]: row["order"]}})) as play:
             order_id = row["order"]["orderId"]
             if "rejected" in row["expect"]:
                 with pytest.raises(errors.Rejected) as caught:

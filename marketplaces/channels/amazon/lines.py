@@ -114,6 +114,6 @@ def _taxes(amounts: dict[bool, tuple[int, int]], included: bool, currency: str) 
     """Tax lines from {collected by Amazon: (tax, price after discount)}; no line where there is no tax."""
     return tuple(
         TaxLine("Tax", Money(tax, currency), rate(tax, base - tax if included else base), True, liable)
-        for liable, (tax, base) in amounts.items()
+        for liable, (tax, base) in sorted(amounts.items())
         if tax
     )
