@@ -29,7 +29,9 @@ form.row,.row{display:flex;gap:10px;flex-wrap:wrap;align-items:center}
 border-bottom:1px solid #eceef2}
 .quiet{color:#545b6b}pre{white-space:pre-wrap;margin:0;font:13px/1.5 ui-monospace,"Liberation Mono",monospace}
 iframe{width:100%;height:640px;border:1px solid #dfe2e8;border-radius:8px;background:#fff}
-@media(max-width:520px){td,th{padding:6px 4px}}
+@media(max-width:520px){thead{position:absolute;left:-9999px}
+tr{display:block;padding:8px 0;border-bottom:1px solid #eceef2}
+td,th{display:block;border:0;padding:1px 0}}
 </style>
 </head>
 <body>
