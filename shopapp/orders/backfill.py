@@ -160,7 +160,7 @@ def _begin(mine: Claim) -> _Task | None:
         if shop.status != ShopStatus.ACTIVE or shop.paused_at or account.status != AccountStatus.ACTIVE:
             release(row, clock.now() + WAITING)
             return None
-        sites = tuple(site.site for site in account.sites if site.importing)
+        sites = tuple(site.site for site in account.sites if site.importing and site.active)
         after = row.scan_after if row.state == "scanning" else row.page_token
         return _Task(row.id, shop.id, account.id, account.channel, row.state, row.since, row.until, after, sites)
 

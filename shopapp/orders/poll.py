@@ -108,7 +108,7 @@ def _begin(mine: Claim) -> _Sweep | None:
 
 
 def _sweep(account: Account, channel: Channel, now: datetime) -> _Sweep | None:
-    sites = tuple(site.site for site in account.sites if site.importing)
+    sites = tuple(site.site for site in account.sites if site.importing and site.active)
     if not account.importing or account.take_over_at is None or not sites:
         account.sync_asked_at = None
         release(account, None)

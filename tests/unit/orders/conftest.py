@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stage.box import Box
+from tests.stage.queue import Queue
+from tests.unit.orders.scene import Scene, ready_scene
+
+
+@pytest.fixture
+def scene(box: Box, queue: Queue, tmp_path: Path) -> Iterator[Scene]:
+    yield from ready_scene(box, queue, tmp_path)
