@@ -133,7 +133,15 @@ class Channel(ABC):
     overlap: timedelta = timedelta(minutes=10)
     known_lifetime: timedelta | None = None  # of an authorisation; None when the channel does not tell
     app_id_key: str = ""  # which app key identifies our application to the seller (shown in the repair dialog)
+    sentences: tuple[str, ...] = ()  # what `typed` may say beside the sentences of marketplaces.login
     steps: Mapping[str, tuple[Step, ...]] = {}  # cause (expired, revoked, inactive, credentials, unknown) -> what to do
+
+    def texts(self) -> tuple[str, ...]:
+        """Every English sentence that the pages may show for this channel: the message ids to translate."""
+        found = [self.account_needed, self.manual_label, *self.sentences, *(realm.label for realm in self.realms)]
+        found += [text for one in self.fields for text in (one.label, one.help)]
+        found += [step.text for steps in self.steps.values() for step in steps]
+        return tuple(dict.fromkeys(text for text in found if text))
 
     def available(self, keys: AppKeys) -> bool:
         """Whether the operator has set every app key that this channel needs."""

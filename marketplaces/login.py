@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 for _name in ("requests_oauthlib", "oauthlib"):
     logging.getLogger(_name).setLevel(logging.INFO)
 
+# What a form may say of one field; gettext message ids.
+MISSING = "Please fill in this field."
+ODD = "This does not look right. Please copy it again."
+
 _DEAD = frozenset({"invalid_grant"})
 _OURS = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_request"})
 _SCOPE = frozenset({"invalid_scope", "insufficient_scope"})
@@ -180,6 +184,10 @@ class _Checked:
         self.request_id = ""
         self.words = ""
 
+    def hide(self, text: str) -> str:
+        """`text` without the secrets of this call."""
+        return redact(text, self._hidden)
+
     def __call__(self, response: requests.Response) -> requests.Response:
         headers = {name.lower(): value for name, value in response.headers.items()}
         self.status, self.request_id = response.status_code, request_id(headers)
@@ -194,7 +202,7 @@ class _Checked:
         if not known or not isinstance(body, dict):
             raise Transient("a token answer of an unknown shape", maybe_done=True, status=self.status, call=self.call)
         self.given = body
-        self.words = redact(clean(str(body.get("error_description") or ""), 400), self._hidden)
+        self.words = self.hide(clean(str(body.get("error_description") or ""), 400))
         self.request_id = self.request_id or clean(str(body.get("request_id") or ""), 100)
         return response
 
@@ -211,7 +219,7 @@ def _token(given: Mapping[str, Any]) -> Token:
 
 def _family(error: OAuth2Error, checked: _Checked, expired: bool) -> RemoteError:
     """By the exact code that the remote gave, never by its words."""
-    code = clean(str(checked.given.get("error") or error.error or ""), 60)
+    code = checked.hide(clean(str(checked.given.get("error") or error.error or ""), 60))
     details: dict[str, Any] = {
         "code": code,
         "status": checked.status,
@@ -276,10 +284,10 @@ class Form:
             if value != raw:
                 trimmed.append(one.key)
             if not value and one.required:
-                raise ValueError(one.key, f"{one.label} is missing.")
+                raise ValueError(one.key, MISSING)
             if value and one.pattern and not re.fullmatch(one.pattern, value):
-                raise ValueError(one.key, f"{one.label} does not look right.")
+                raise ValueError(one.key, ODD)
             if len(value) > 4000 or any(ord(mark) < 32 for mark in value):
-                raise ValueError(one.key, f"{one.label} does not look right.")
+                raise ValueError(one.key, ODD)
             values[one.key] = value
         return cls(values, tuple(trimmed))

@@ -235,8 +235,8 @@ def test_a_consent_needs_no_proof_of_the_seller(seat: Seat) -> None:
         ({"seller_id": "A1EXAMPLE", "refresh_token": "amzn.mws.4ea38b7b-f563"}, "refresh_token", "MWS tokens"),
         ({"seller_id": "amzn.mws.4ea38b7b", "refresh_token": "Atzr|x23456789"}, "seller_id", "MWS tokens"),
         ({"seller_id": "A1EXAMPLE", "refresh_token": "Atza|x23456789"}, "refresh_token", "Atzr|"),
-        ({"seller_id": "A1EXAMPLE", "refresh_token": ""}, "refresh_token", "missing"),
-        ({"seller_id": "", "refresh_token": "Atzr|x23456789"}, "seller_id", "missing"),
+        ({"seller_id": "A1EXAMPLE", "refresh_token": ""}, "refresh_token", "fill in"),
+        ({"seller_id": "", "refresh_token": "Atzr|x23456789"}, "seller_id", "fill in"),
         ({"seller_id": "my shop!", "refresh_token": "Atzr|x23456789"}, "seller_id", "right"),
     ],
 )

@@ -66,7 +66,7 @@ def test_remote_words_that_quote_our_secrets_are_masked(key: str) -> None:
     with played(key, b"") as play:
         said = " and ".join([*play.facts["secrets"].values(), *play.keys.values.values(), "buyer@example.com"])
     for status in (400, 401, 403, 404, 429, 500):
-        body = {"errors": [{"code": "X", "message": said, "details": said}], "error": "x", "error_description": said}
+        body = {"errors": [{"code": said, "message": said, "details": said}], "error": said, "error_description": said}
         for of in ("api", "refresh", "login"):
             with (
                 played(key, wire({"status": status, "body": body})) as play,
@@ -279,6 +279,7 @@ def test_a_channel_declares_everything_that_the_pages_need(channel: Channel) -> 
     assert all(field.label and field.help for field in channel.fields)
     assert bool(channel.manual_label) == bool(channel.fields)
     assert channel.poll_seconds > 0
+    assert {channel.account_needed, channel.steps["expired"][0].text} <= set(channel.texts())
     assert channel.overlap.total_seconds() >= 600
     assert not channel.available(AppKeys({}))
     assert channel.available(AppKeys(dict.fromkeys(channel.settings, "x")))

@@ -29,6 +29,7 @@ class Amazon(Channel):
     known_lifetime = login.LIFETIME
     app_id_key = "APPLICATION_ID"
     steps = repair.STEPS
+    sentences = (login.NO_MWS, login.NO_REFRESH_TOKEN)
 
     def hosts(self, keys: AppKeys) -> tuple[str, ...]:
         """The API of the three regions and the token endpoint, or what the keys put in their place."""

@@ -27,7 +27,7 @@ def check(answer: Answer, *, secrets: tuple[str, ...] = ()) -> dict[str, Any]:
     code, message, details = _first_error(answer)
     words = redact(clean(" ".join(part for part in (message, details) if part), 400), secrets)
     known: dict[str, Any] = {
-        "code": code,
+        "code": redact(code, secrets),
         "status": answer.status,
         "call": answer.call,
         "request_id": request_id(answer.headers),

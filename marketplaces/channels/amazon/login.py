@@ -21,6 +21,8 @@ from marketplaces.wire import Http
 
 LIFETIME = timedelta(days=365)
 _MWS = "amzn.mws."
+NO_MWS = "MWS tokens are no longer accepted: Amazon has closed MWS. Please copy the refresh token instead."
+NO_REFRESH_TOKEN = "This is no refresh token: refresh tokens start with Atzr|."  # noqa: S105  # a sentence
 
 FIELDS = (
     Field(
@@ -75,12 +77,10 @@ def typed(values: Mapping[str, str], now: datetime) -> Credentials:
     """Seller id and refresh token as the seller copied them. Their end is unknown: the token does not tell its age."""
     for key in ("refresh_token", "seller_id"):
         if values.get(key, "").strip().lower().startswith(_MWS):
-            raise ValueError(
-                key, "MWS tokens are no longer accepted: Amazon has closed MWS. Please copy the refresh token instead."
-            )
+            raise ValueError(key, NO_MWS)
     token = values.get("refresh_token", "").strip()
     if token and not token.startswith("Atzr|"):
-        raise ValueError("refresh_token", "This is no refresh token: refresh tokens start with Atzr|.")
+        raise ValueError("refresh_token", NO_REFRESH_TOKEN)
     form = oauth.Form.read(FIELDS, values)
     return Credentials(
         secrets={"refresh_token": form.values["refresh_token"]},

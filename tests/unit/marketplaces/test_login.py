@@ -176,6 +176,6 @@ def test_blanks_around_typed_values_are_trimmed_and_reported() -> None:
     [({}, "shop"), ({"shop": "  "}, "shop"), ({"shop": "x1"}, "shop"), ({"shop": "1", "token": "a\nb"}, "token")],
 )
 def test_a_wrong_value_names_its_field(typed: dict[str, str], field: str) -> None:
-    with pytest.raises(ValueError, match=r"missing|right") as caught:
+    with pytest.raises(ValueError, match=r"fill in|right") as caught:
         login.Form.read(FIELDS, typed)
     assert caught.value.args[0] == field
