@@ -14,7 +14,7 @@ import jinja2
 from marketplaces.text import clean
 from shopapp import i18n
 from shopapp.alerts import links, wording
-from shopapp.alerts.catalogue import CATEGORIES
+from shopapp.alerts.catalogue import CATEGORIES, KINDS
 from shopapp.alerts.wording import Wording
 from shopapp.config import ROOT
 from shopapp.i18n import N_
@@ -163,8 +163,8 @@ def _groups(shop: Shop, entries: Sequence[Entry]) -> list[Group]:
 def _subject(language: str, category: str, entries: Sequence[Entry]) -> str:
     first = entries[0].words
     if len(entries) == 1:
-        about_channel = first.channel and first.channel not in first.title and entries[0].label
-        if not about_channel:
+        kind = KINDS.get(entries[0].incident.kind)
+        if kind is None or "%(channel)s" in kind.title or not entries[0].label:
             return first.title
         return i18n.translate(language, _NAMED, title=first.title, channel=first.channel)
     several: Callable[..., str] = partial(i18n.plural, language, count=len(entries))
