@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from marketplaces.text import clean
-from shopapp import clock
 from shopapp.logs import event
 from shopapp.records.models import Shop
 from shopapp.shopify_admin.client import Admin
@@ -51,10 +50,8 @@ def define_reference(admin: Admin, *, interactive: bool = False) -> bool:
     return False
 
 
-def save(s: Session, shop: Shop, facts: dict[str, Any], *, defined: bool | None = None) -> None:
-    """Write what `read` gave; `defined` as of `define_reference`, None when it was not asked."""
+def save(s: Session, shop: Shop, facts: dict[str, Any]) -> None:
+    """Write what `read` and `read_scopes` gave."""
     for name, value in facts.items():
         setattr(shop, name, value)
-    if defined and shop.ref_definition_at is None:
-        shop.ref_definition_at = clock.now()
     s.flush()

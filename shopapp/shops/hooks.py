@@ -42,10 +42,13 @@ class Heard:
 
 def uninstalled(heard: Heard) -> str:
     """The app was removed: tokens are deleted, jobs stop. A late message from before a new installation is ignored."""
+    with db.reading() as s:
+        shop = s.get_one(Shop, heard.shop)
+    opened_since = shop.last_opened_at is not None and heard.triggered_at < shop.last_opened_at
+    if heard.triggered_at < shop.installed_at or (opened_since and _still_installed(heard.shop)):
+        return "late"
     with db.writing() as s:
         shop = s.get_one(Shop, heard.shop, with_for_update=True)
-        if heard.triggered_at < shop.installed_at:
-            return "late"
         if shop.status == ShopStatus.UNINSTALLED:
             return "repeated"
         shop.status, shop.uninstalled_at, shop.status_words = ShopStatus.UNINSTALLED, clock.now(), ""

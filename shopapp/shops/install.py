@@ -68,6 +68,9 @@ def _is_fine(shop: Shop) -> bool:
     if shop.refresh_expires_at - now < FRESH_BEFORE:
         return False
     lately = shop.last_opened_at is not None and now - shop.last_opened_at < OPENED_EVERY
+    if not lately and (shop.access_expires_at is None or shop.access_expires_at - now < tokens.EARLY):
+        # A refresh would be due anyway; an exchange costs the same and also proves that the app is still installed.
+        return False
     return lately or not auth.missing_scopes(shop.scopes, runtime.config().scopes)
 
 
@@ -96,7 +99,10 @@ def _install(s: Session, visitor: Visitor, given: tokens.TokenSet) -> Shop:
     shop = s.scalars(select(Shop).where(Shop.domain == visitor.shop_domain).with_for_update()).one()
     back = shop.status == ShopStatus.UNINSTALLED
     if back:
-        shop.status, shop.installed_at, shop.uninstalled_at, shop.status_words = ShopStatus.ACTIVE, now, None, ""
+        shop.status, shop.uninstalled_at, shop.status_words = ShopStatus.ACTIVE, None, ""
+    if back or shop.status == ShopStatus.NEEDS_OPENING:
+        # Dead tokens may mean that the app was removed and installed again: older messages about a removal are void.
+        shop.installed_at = now
     tokens.store(s, shop, given)
     shop.last_opened_at, shop.locale = now, visitor.locale or shop.locale
     shop.due_at = now  # upkeep completes what does not succeed at once

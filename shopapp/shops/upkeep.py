@@ -49,22 +49,25 @@ def refresh_facts(shop_id: int, *, interactive: bool = False) -> None:
     admin = tokens.line(shop_id)
     told = facts.read(admin, interactive=interactive)
     told["scopes"] = facts.read_scopes(admin, interactive=interactive)
-    with db.reading() as s:
-        shop = s.get_one(Shop, shop_id)
-    defined = shop.ref_definition_at is not None or facts.define_reference(admin, interactive=interactive)
     with db.writing() as s:
         shop = s.get_one(Shop, shop_id)
-        facts.save(s, shop, told, defined=defined)
+        facts.save(s, shop, told)
         verdict.shop_works(s, shop)
-        tell_scopes(s, shop)
+        complete = tell_scopes(s, shop)
+    if not complete or shop.ref_definition_at is not None:
+        return
+    if facts.define_reference(admin, interactive=interactive):
+        with db.writing() as s:
+            s.get_one(Shop, shop_id).ref_definition_at = clock.now()
 
 
-def tell_scopes(s: Session, shop: Shop) -> None:
-    """Open or resolve the incident about missing scopes, as the row says."""
+def tell_scopes(s: Session, shop: Shop) -> bool:
+    """Open or resolve the incident about missing scopes, as the row says; whether all are granted."""
     missing = auth.missing_scopes(shop.scopes, runtime.config().scopes)
     if not missing:
         incidents.resolve(s, shop.id, "permission_missing", "shop", "granted")
-        return
+        return True
     what = ", ".join(missing)
     params = {"what": what, "cause": "missing", "label": "Shopify", "channel": "Shopify"}
     incidents.open_(s, shop.id, "permission_missing", "shop", params)
+    return False
