@@ -2,7 +2,7 @@
    No state, no dependency, nothing inline: works under script-src 'self'. Words come from the server (templates, metas). */
 (() => {
   "use strict";
-  // After App Bridge wrote a fetched document over this one the script runs again: renew the listeners, never double them.
+  // Run a second time in one window (App Bridge may write a document over this one), it renews its listeners.
   window.relayStop?.abort();
   const stop = (window.relayStop = new AbortController());
   const on = (target, type, fn, capture = false) => target.addEventListener(type, fn, { capture, signal: stop.signal });

@@ -5,7 +5,7 @@ from pathlib import Path
 from flask import Flask, Response, abort
 
 STATIC = Path(__file__).parent / "static"
-OWN = {"host.js", "tools.js", "start.js", "listing.js", "admin.css"}
+OWN = {"host.js", "tools.js", "start.js", "listing.js", "admin.css", "shell.css"}
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
 
