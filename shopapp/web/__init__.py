@@ -6,9 +6,12 @@ from flask import Flask
 
 
 def init_app(app: Flask) -> None:
-    """Put the session's guard and all routes on `app`."""
-    from shopapp.web import health, session, webhooks
+    """Put the session's guard, the templates' words and all routes on `app`."""
+    from shopapp.web import errors, health, login, mail_links, pages, presentation, session, webhooks
 
     session.init_app(app)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(webhooks.blueprint)
+    presentation.init_app(app)
+    errors.init_app(app)
+    for module in (health, webhooks, login, mail_links):
+        app.register_blueprint(module.blueprint)
+    pages.register(app)

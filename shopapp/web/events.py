@@ -1,0 +1,107 @@
+"""The journal in words: each event key as a dated sentence for timelines. Unknown keys are shown as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shopapp.alerts.causes import CAUSES
+from shopapp.i18n import N_
+from shopapp.records.models import JournalEntry
+from shopapp.web.presentation import _
+
+# key -> (tone, sentence); %(name)s come from the entry's params
+EVENTS: dict[str, tuple[str, str]] = {
+    "order_found": ("", N_("Found on the marketplace (%(remote_state)s)")),
+    "order_picked_up": ("", N_("Picked up for import")),
+    "order_ready": ("", N_("Paid and ready to be imported")),
+    "order_sending": ("", N_("Sent to Shopify, try %(tries)s")),
+    "order_unanswered": ("bad", N_("Shopify gave no clear answer; we look whether the order is there before anything is sent again")),
+    "order_imported": ("good", N_("In Shopify as %(name)s")),
+    "order_failed": ("bad", N_("Not imported: %(cause)s")),
+    "order_held": ("", N_("Held")),
+    "order_ignored": ("", N_("Not imported on purpose")),
+    "released": ("", N_("Released, waiting to be created")),
+    "retry_asked": ("", N_("Another try was asked for")),
+    "retried": ("", N_("Another try")),
+    "remote_state_changed": ("", N_("State on the marketplace: %(before)s → %(now)s")),
+    "reference_taken": ("", N_("Shopify already has an order with this reference; we look it up")),
+    "made_by_another_app": ("good", N_("Found in Shopify, made by another app; bound to it (found in %(found_in)s)")),
+    "totals_differ": ("bad", N_("The totals differ: marketplace %(marketplace)s, Shopify %(shopify)s")),
+    "version_not_understood": ("bad", N_("A newer version of the order could not be read: %(cause)s")),
+    "not_read_again": ("", N_("The order could not be read again at the marketplace")),
+    "cancelled_on_marketplace": ("bad", N_("Cancelled on the marketplace")),
+    "cancelled_before_import": ("", N_("Cancelled on the marketplace before it was imported")),
+    "cancelled_while_sending": ("", N_("Cancelled on the marketplace while it was being created")),
+    "cancelled_in_shopify": ("", N_("Cancelled in Shopify, stock put back")),
+    "cancel_asked": ("", N_("Cancelling in Shopify")),
+    "cancel_refused": ("bad", N_("Shopify refused to cancel the order")),
+    "cancel_left_to_other_app": ("", N_("The order was made by another app; cancel it there")),
+    "mailed": ("", N_("E-mail sent to %(to)s")),
+    "mail_cancelled": ("", N_("E-mail not sent, because it was solved or switched off")),
+    "address_refused": ("bad", N_("The mail server refused the alert address")),
+    "orders_found": ("", N_("%(new)s new orders found")),
+    "sweep_started_over": ("", N_("The marketplace forgot our place in its list; the list is read again")),
+    "backfill_done": ("good", N_("Import of older orders finished: %(found)s found")),
+    "backfill_started": ("", N_("Import of older orders started")),
+    "account_linked": ("good", N_("Connected as seller %(seller)s")),
+    "account_works": ("good", N_("The connection works")),
+    "account_broken": ("bad", N_("The marketplace refuses our access: %(cause)s")),
+    "account_trouble": ("", N_("The marketplace did not answer as it should; we keep trying")),
+    "account_deactivated": ("", N_("Deactivated")),
+    "account_activated": ("good", N_("Activated")),
+    "account_renewed": ("good", N_("Renewed at the marketplace")),
+    "take_over_set": ("", N_("Orders are imported from %(when)s on")),
+    "wrong_seller": ("bad", N_("Login as seller %(actual)s refused: the account belongs to %(expected)s")),
+    "login_declined": ("", N_("The login was given up at the marketplace")),
+    "login_failed": ("bad", N_("The login could not be completed")),
+    "import_taken_over": ("bad", N_("Another shop imports the orders of %(sites)s now")),
+    "expiry_notice": ("next", N_("Expires in %(days)s days")),
+    "plan_changed": ("", N_("Plan changed from %(before)s to %(after)s")),
+    "installed": ("", N_("App installed")),
+    "reinstalled": ("", N_("App installed again")),
+    "uninstalled": ("", N_("App uninstalled")),
+    "scopes_changed": ("", N_("Permissions in Shopify changed")),
+    "shop_paused": ("bad", N_("Shopify does not let us work for the shop")),
+    "shop_works": ("good", N_("Shopify lets us work again")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One dated line: when, what, the remote's own words, and how it looks (good, bad, next or plain)."""
+
+    at: datetime
+    text: str
+    words: str
+    tone: str
+
+
+class _Dashes(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def _shown(params: Mapping[str, Any]) -> _Dashes:
+    shown = _Dashes()
+    for key, value in params.items():
+        shown[key] = ", ".join(str(part) for part in value) if isinstance(value, list) else value
+    cause = CAUSES.get(str(params.get("cause", "")))
+    if cause:
+        shown["cause"] = _(cause.title) % _Dashes({**params, **shown, "cause": ""})
+    return shown
+
+
+def lines(entries: Iterable[JournalEntry]) -> list[Line]:
+    """Journal rows as lines, in the order given."""
+    return [line(entry) for entry in entries]
+
+
+def line(entry: JournalEntry) -> Line:
+    """One journal row in words."""
+    tone, sentence = EVENTS.get(entry.event, ("", entry.event.replace("_", " ")))
+    return Line(entry.at, _(sentence) % _shown(entry.params or {}) if "%(" in sentence else _(sentence), entry.words, tone)
+
+
