@@ -15,7 +15,7 @@ class Outcome:
     """What came of it, by `kind`.
 
     linked: works, proved by a live call. saved: stored, nothing more to do. needs_login: go to `login_url` ("": use the
-    form). wrong_seller: logged in as `actual` instead of `expected`, nothing changed; `can_link_new`: `link_as_new(token)`.
+    form). wrong_seller: logged in as `actual`, not `expected`; nothing changed; `can_link_new`: `link_as_new(token)`.
     taken: another shop imports `sites`: `take_over(token)` or `link_without_importing(token)`. declined: the seller did
     not grant access. failed: `cause` (a catalogue key, "later": tried again by itself, "unanswered": not) and the
     channel's `words`. invalid: `field` and a sentence in `words`. expired: used, too old, or not of this shop or user.

@@ -1,7 +1,7 @@
 """The way out of the iframe to a marketplace's login and back: tickets, state, cookie, return token. Links nothing.
 
 Each secret works once and for ten minutes; only its SHA-256 is stored. `state` and the PKCE verifier are sealed,
-because the first top-level page has to send them out. What the login gave waits sealed until the embedded page confirms.
+because the first top-level page must send them out. What the login gave waits sealed until the embedded page confirms.
 """
 
 from __future__ import annotations
