@@ -157,6 +157,7 @@
       const words = twin?.getAttribute("error");
       if (words) field.setAttribute("error", words);
       else field.removeAttribute("error");
+      field.toggleAttribute("data-refused", Boolean(words));
     }
     document.querySelectorAll("[data-relay-notice]").forEach((old) => old.remove());
     const [place, said] = [form.querySelector("[data-form-error]"), same?.querySelector("[data-form-error]")];
@@ -190,7 +191,11 @@
       document.getElementById(box.dataset.hides)?.toggleAttribute("hidden", box.checked);
   }
   on(document, "change", hides);
-  on(document, "reset", () => setTimeout(hides));
+  on(document, "reset", (event) => {
+    setTimeout(hides);
+    event.target.querySelectorAll("[data-refused]").forEach((field) => field.removeAttribute("error"));
+    event.target.querySelector("[data-form-error]")?.replaceChildren();
+  });
   on(document, "click", (event) => {
     const at = (name) => event.composedPath().find((node) => node.dataset?.[name] !== undefined);
     const copy = at("copy");

@@ -167,6 +167,17 @@ def test_422_keeps_values_and_save_bar_and_goes_to_the_error(sample: SampleApp, 
     assert page.locator("#savebar").is_hidden()
 
 
+def test_discard_after_a_refusal_takes_the_errors_away(sample: SampleApp, embedded: Any) -> None:
+    page, frame = embedded("/settings")
+    dirty_settings(page, frame, "not an address")
+    page.locator("#save").click()
+    frame.get_by_text("Write an address").wait_for()
+    page.locator("#discard").click()
+    frame.get_by_text("Write an address").wait_for(state="hidden")
+    assert frame.locator("[data-form-error]").inner_html() == ""
+    assert frame.locator("#email input").input_value() == "a@example.com"
+
+
 def test_a_second_click_on_save_sends_nothing_more(sample: SampleApp, embedded: Any) -> None:
     page, frame = embedded("/settings")
     dirty_settings(page, frame, "b@example.com")
