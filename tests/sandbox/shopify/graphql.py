@@ -61,7 +61,7 @@ class Endpoint:
         if shop.settings["frozen"]:
             return _failed("Unavailable Shop", 402)
         token = request.headers.get("X-Shopify-Access-Token")
-        if not shop.data["installed"] or tokens.find_access(shop, token) is None:
+        if tokens.find_access(shop, token) is None:
             return _failed(BAD_TOKEN, 401)
         return None
 
