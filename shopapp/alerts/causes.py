@@ -98,6 +98,7 @@ ACCOUNT_CAUSES = (
     ),
 )
 
+_COMPARE = N_("Compare the order at %(channel)s and create it by hand in Shopify if it is right.")
 ORDER_CAUSES = (
     Cause(
         "sku_unknown",
@@ -131,14 +132,63 @@ ORDER_CAUSES = (
         "unknown_currency",
         N_("Unknown currency"),
         N_("%(channel)s sent an amount in a currency that we do not know, or mixed currencies in one order."),
-        N_("Compare the order at %(channel)s and create it by hand in Shopify if it is right."),
+        _COMPARE,
         "orders",
     ),
     Cause(
         "bad_amount",
         N_("An amount that cannot be read"),
         N_("%(channel)s sent an amount that is not a usable number."),
-        N_("Compare the order at %(channel)s and create it by hand in Shopify if it is right."),
+        _COMPARE,
+        "orders",
+    ),
+    Cause(
+        "mixed_currency",
+        N_("Several currencies in one order"),
+        N_("%(channel)s sent amounts in several currencies within one order."),
+        _COMPARE,
+        "orders",
+    ),
+    Cause(
+        "negative_amount",
+        N_("A negative amount"),
+        N_("%(channel)s sent an amount below zero where none can be."),
+        _COMPARE,
+        "orders",
+    ),
+    Cause(
+        "no_price",
+        N_("A position without price"),
+        N_("%(channel)s sent a position that has no price."),
+        _COMPARE,
+        "orders",
+    ),
+    Cause(
+        "no_total",
+        N_("An order without total"),
+        N_("%(channel)s did not tell what the buyer pays in total."),
+        _COMPARE,
+        "orders",
+    ),
+    Cause(
+        "bad_quantity",
+        N_("A quantity that cannot be read"),
+        N_("%(channel)s sent a quantity that is not a usable number."),
+        _COMPARE,
+        "orders",
+    ),
+    Cause(
+        "not_found",
+        N_("No longer known at the marketplace"),
+        N_("%(channel)s no longer knows this order."),
+        N_("Look for the order at %(channel)s. It is tried again once a day."),
+        "orders",
+    ),
+    Cause(
+        "refused_by_channel",
+        N_("The marketplace refused the question"),
+        N_("%(channel)s did not answer our question about this order."),
+        N_("There is nothing to do for you; the order is tried again once a day."),
         "orders",
     ),
     Cause(
@@ -157,6 +207,13 @@ ORDER_CAUSES = (
     ),
     Cause(
         "no_lines",
+        N_("An order without positions"),
+        N_("%(channel)s sent an order that has no positions."),
+        N_("Compare the order at %(channel)s. It is tried again once a day."),
+        "orders",
+    ),
+    Cause(
+        "no_items",
         N_("An order without positions"),
         N_("%(channel)s sent an order that has no positions."),
         N_("Compare the order at %(channel)s. It is tried again once a day."),

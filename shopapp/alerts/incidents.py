@@ -22,6 +22,7 @@ from shopapp.records.models import Incident, Shop, ShopStatus
 
 _SWEEPS = "alerts.sweeps"
 _PER_PAGE = 200
+_FOR_OPERATOR = ("channel", "realm", "cause", "call", "code", "request_id")
 
 
 def open_(s: Session, shop_id: int, kind: str, subject: str, params: Mapping[str, Any], words: str = "") -> Incident:
@@ -96,9 +97,7 @@ def _tell(s: Session, incident: Incident, kind: Kind) -> None:
     if kind.inbox:
         inbox.post(s, incident)
     if kind.operator:
-        about: dict[str, Any] = {
-            key: incident.params[key] for key in ("channel", "realm", "cause") if key in incident.params
-        }
+        about: dict[str, Any] = {key: incident.params[key] for key in _FOR_OPERATOR if key in incident.params}
         mails.to_operator(s, kind.key, {**about, "words": incident.words})
 
 

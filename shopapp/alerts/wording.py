@@ -32,7 +32,8 @@ _UNKNOWN_KIND = Kind(
 @dataclass(frozen=True, slots=True)
 class Wording:
     """An incident in one language. `reason` is the cause in one line ("" if there is none), `said` the remote's words
-    with their source; `link` and `guide` are paths inside the app; `item` is the id a person would search for."""
+    with their source, `details` what a support case needs (code, call, request id); `link` and `guide` are paths inside
+    the app; `item` is the id a person would search for."""
 
     title: str
     reason: str
@@ -45,6 +46,7 @@ class Wording:
     guide: str
     item: str
     channel: str
+    details: str = ""
 
 
 class _Filled(dict[str, str]):
@@ -97,13 +99,15 @@ def describe(language: str, key: str, params: Mapping[str, Any], words: str = ""
     def say(message: str) -> str:
         return i18n.translate(language, message) % filled if message else ""
 
+    # What never worked also tells why its first check failed.
+    detail = CAUSES.get(str(params.get("detail", ""))) if cause and cause.key == "never_worked" else None
     link = kind.link % filled
     source = "Shopify" if params.get("cause") == "rejected_by_shopify" else filled["channel"]
     quoted = clean(words, 500)
     return Wording(
         title=say(kind.title),
         reason=say(cause.title) if cause else "",
-        text=say(cause.text if cause else kind.text),
+        text=" ".join(filter(None, (say(cause.text if cause else kind.text), say(detail.text) if detail else ""))),
         advice=say(cause.advice if cause else kind.advice),
         steps=tuple(say(step) for step in cause.steps) if cause else (),
         said=i18n.translate(language, _REPORTED, source=source, words=quoted) if quoted else "",
@@ -112,6 +116,7 @@ def describe(language: str, key: str, params: Mapping[str, Any], words: str = ""
         guide=GUIDES[cause.help if cause else kind.help],
         item=filled.get("remote_order_id", "") or (filled["label"] if "account_id" in filled else ""),
         channel=filled["channel"],
+        details=" · ".join(filled[key] for key in ("code", "call", "request_id") if key in filled),
     )
 
 

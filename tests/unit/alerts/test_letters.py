@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from shopapp import i18n
 from shopapp.alerts import letters, wording
 from shopapp.alerts.catalogue import CATEGORIES, CAUSES, KINDS
 from shopapp.alerts.causes import ACCOUNT_CAUSES, ORDER_CAUSES
+from shopapp.config import ROOT
 from shopapp.records import db
 from shopapp.records.models import Category, Shop
 from tests.unit.alerts import conftest as stage
@@ -140,6 +143,22 @@ def test_every_order_cause_names_id_reason_and_next_step(mail_app: object, cause
     assert told.link == "/orders/12"
     if cause.startswith("sku"):
         assert "A-1, B-2" in told.text
+
+
+def test_every_reason_that_mapping_and_placing_can_give_is_in_the_catalogue() -> None:
+    sources = [*(ROOT / "marketplaces" / "channels").rglob("*.py"), *(ROOT / "shopapp" / "orders").rglob("*.py")]
+    given = {reason for path in sources for reason in re.findall(r"reason=\"(\w+)\"", path.read_text("utf-8"))}
+    about_accounts = {"seller_mismatch", "wrong_region"}
+    assert len(given) > 5
+    assert given - about_accounts - set(CAUSES) == set()
+
+
+def test_what_never_worked_tells_why_its_first_check_failed(mail_app: object) -> None:
+    params = FULL | {"cause": "never_worked", "detail": "inactive", "code": "Unauthorized", "request_id": "r-1"}
+    told = wording.describe("en", "account_expired", params, "no", "account:3")
+    assert "first check" in told.text
+    assert "not active" in told.text
+    assert told.details == "Unauthorized · r-1"
 
 
 def test_the_trials_end_is_said_as_such(mail_app: object) -> None:

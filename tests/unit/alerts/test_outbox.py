@@ -1,4 +1,4 @@
-"""The way out: what SMTP answers, lost answers, killed senders, silent servers; a real server on loopback plays them."""
+"""The way out: what SMTP answers, lost answers, killed senders, silent servers (a real server)."""
 
 from __future__ import annotations
 
