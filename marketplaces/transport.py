@@ -35,9 +35,10 @@ class WireFailure(Exception):
 
 
 class Hosts:
-    """Where calls may go: "api.example.com" (exact), ".example.com" (any host under it), or a loopback origin.
+    """Where calls may go: "api.example.com" (exact), ".example.com" (any host under it), or an origin or address.
 
-    A plain-http origin must be loopback: it is how a configured base of the sandbox is allowed. ValueError otherwise.
+    A plain-http origin must be loopback: it is how a configured base of the sandbox is allowed (ValueError otherwise).
+    A loopback name that is listed by itself is allowed on every port.
     """
 
     def __init__(self, allowed: Iterable[str]) -> None:
@@ -65,9 +66,9 @@ class Hosts:
             origin = self._origin(url)
         except ValueError:
             return False
-        if origin in self._origins:
-            return True
         scheme, name, port = origin
+        if origin in self._origins or (name in LOOPBACK and name in self._names):
+            return True
         if scheme != "https" or port != 443:
             return False
         return name in self._names or any(entry[0] == "." and name.endswith(entry) for entry in self._names)

@@ -302,6 +302,13 @@ def test_calls_go_to_listed_hosts_only(url: str, good: bool) -> None:
     assert Hosts(("api.example.com", ".shop.example", "http://127.0.0.1:8001/base")).allow(url) is good
 
 
+def test_a_listed_loopback_name_counts_on_every_port() -> None:
+    hosts = Hosts(("127.0.0.1", "api.example.com"))
+    assert hosts.allow("http://127.0.0.1:8001/rates")
+    assert not hosts.allow("http://localhost:8001/rates")
+    assert not hosts.allow("http://api.example.com:8001/rates")
+
+
 def test_a_plain_base_outside_loopback_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="only https"):
         Hosts(("http://api.example.com",))
