@@ -15,6 +15,7 @@ from marketplaces.channels import registry
 from marketplaces.text import clean
 from shopapp import i18n
 from shopapp.alerts.catalogue import CAUSES, KINDS, Cause, Kind
+from shopapp.alerts.causes import ORDER_CAUSES
 from shopapp.alerts.links import GUIDES
 from shopapp.i18n import N_
 from shopapp.records.models import InboxMessage, Incident, Severity
@@ -22,6 +23,9 @@ from shopapp.runtime import config
 
 MISSING = "–"
 _REPORTED = N_("%(source)s reported: “%(words)s”")
+_NOTED = N_("Details: %(words)s")
+# Causes found by reading the order ourselves: their words are ours, so nobody "reported" them.
+_OURS = frozenset(cause.key for cause in ORDER_CAUSES) - {"rejected_by_shopify", "refused_by_channel", "not_found"}
 _MARKETPLACE = N_("the marketplace")
 # A row written by a newer version, or by one that is gone, must still be readable.
 _UNKNOWN_KIND = Kind(
@@ -104,13 +108,14 @@ def describe(language: str, key: str, params: Mapping[str, Any], words: str = ""
     link = kind.link % filled
     source = "Shopify" if params.get("cause") == "rejected_by_shopify" else filled["channel"]
     quoted = clean(words, 500)
+    message = _NOTED if cause and cause.key in _OURS else _REPORTED
     return Wording(
         title=say(kind.title),
         reason=say(cause.title) if cause else "",
         text=" ".join(filter(None, (say(cause.text if cause else kind.text), say(detail.text) if detail else ""))),
         advice=say(cause.advice if cause else kind.advice),
         steps=tuple(say(step) for step in cause.steps) if cause else (),
-        said=i18n.translate(language, _REPORTED, source=source, words=quoted) if quoted else "",
+        said=i18n.translate(language, message, source=source, words=quoted) if quoted else "",
         link="/" if MISSING in link else link,
         action=say(kind.action),
         guide=GUIDES[cause.help if cause else kind.help],

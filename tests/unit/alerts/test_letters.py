@@ -141,6 +141,8 @@ def test_every_order_cause_names_id_reason_and_next_step(mail_app: object, cause
     assert told.reason
     assert told.advice
     assert told.link == "/orders/12"
+    assert told.said.startswith("Shopify reported") is (cause == "rejected_by_shopify")
+    assert "E42" in told.said
     if cause.startswith("sku"):
         assert "A-1, B-2" in told.text
 
