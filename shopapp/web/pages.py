@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 
 from flask import Flask
 
@@ -24,4 +25,5 @@ FAMILIES = (
 def register(app: Flask) -> None:
     """Register every page family's blueprint, named `blueprint` in its module."""
     for name in FAMILIES:
-        app.register_blueprint(importlib.import_module(f"shopapp.web.{name}").blueprint)
+        if importlib.util.find_spec(f"shopapp.web.{name}"):
+            app.register_blueprint(importlib.import_module(f"shopapp.web.{name}").blueprint)
