@@ -178,3 +178,9 @@ def test_a_german_shop_reads_german_where_the_catalogue_has_it(shop_id: int) -> 
         shop.language = "de"
         assert letters.language_of(shop) == "de"
         s.rollback()
+
+
+@pytest.mark.parametrize("mark", ["\r", "\n", "\u2028", "\u202e", "\x00", "\x1b"])
+def test_no_subject_of_any_mail_can_hold_a_line_break_or_a_hidden_mark(mark: str) -> None:
+    assert letters.subject_line(f"one{mark}two") in ("one two", "onetwo")
+    assert len(letters.subject_line("x" * 500)) == letters.SUBJECT_LIMIT
