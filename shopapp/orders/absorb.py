@@ -228,7 +228,8 @@ def _new_unmapped(s: Session, row: Order, order: Unmapped, account: Account, swe
 
 def _unmapped_again(s: Session, row: Order, order: Unmapped) -> None:
     """A version that cannot be mapped. What is stored stays; an order that is not in Shopify says why it is stuck."""
-    if _version(order) <= row.remote_updated_at:
+    waits = row.state in (OrderState.RECEIVED, OrderState.HELD)
+    if _version(order) < row.remote_updated_at or (_version(order) == row.remote_updated_at and not waits):
         return
     row.remote_updated_at = _version(order)
     if row.state in (OrderState.IMPORTED, OrderState.SENDING, OrderState.CANCELLED, OrderState.IGNORED):
@@ -241,7 +242,7 @@ def _unmapped_again(s: Session, row: Order, order: Unmapped) -> None:
 def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) -> None:
     picked = sweep.backfill and row.state == OrderState.IGNORED and row.ignore_reason in LATER
     mended = row.state == OrderState.FAILED and not row.payload
-    if order.updated_at <= row.remote_updated_at and not picked and not mended:
+    if not (picked or mended or _newer(row, order)):
         return
     row.account_id = account.id
     before, row.remote_state = row.remote_state, clean(order.remote_state, 64)
@@ -268,6 +269,15 @@ def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) 
         case SaleState.READY | SaleState.SHIPPED:
             # Known and waiting: also one that was shipped meanwhile is imported, it was sold after the take-over.
             _go_on(s, row)
+
+
+def _newer(row: Order, order: Sale) -> bool:
+    """Marketplaces tell whole seconds: of two versions of one second, one that differs is the newer."""
+    if order.updated_at != row.remote_updated_at:
+        return order.updated_at > row.remote_updated_at
+    if clean(order.remote_state, 64) != row.remote_state:
+        return True
+    return row.state not in (OrderState.IMPORTED, OrderState.SENDING) and stored.pack(order) != row.payload
 
 
 def _already_sent(s: Session, row: Order, order: Sale, before: str) -> None:

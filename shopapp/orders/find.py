@@ -1,4 +1,4 @@
-"""Finding orders for the pages: one search box, filters, keyset pages, counts and a CSV. Reads only, one shop at a time."""
+"""Finding orders for the pages: one search box, filters, keyset pages, counts and a CSV. Reads only, of one shop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from marketplaces.data import Money
@@ -51,7 +51,8 @@ def search(
     found = _narrowed(shop_id, text, filters or Filters())
     cursor = _read(after)
     if cursor is not None:
-        found = found.where(tuple_(Order.remote_created_at, Order.id) < tuple_(*cursor))
+        at, number = cursor
+        found = found.where(Order.remote_created_at <= at, or_(Order.remote_created_at < at, Order.id < number))
     rows = list(s.scalars(found.order_by(Order.remote_created_at.desc(), Order.id.desc()).limit(limit + 1)))
     more = len(rows) > limit
     rows = rows[:limit]
@@ -63,14 +64,14 @@ def counts(s: Session, shop_id: int, filters: Filters | None = None) -> dict[str
     wish = filters or Filters()
     where = _conditions(shop_id, Filters(wish.account_id, "", wish.cause, wish.held_reason, wish.since, wish.until))
     grouped = select(Order.state, func.count()).where(*where).group_by(Order.state)
-    return {state: count for state, count in s.execute(grouped)}
+    return {row[0]: row[1] for row in s.execute(grouped)}
 
 
 def causes(s: Session, shop_id: int) -> dict[str, int]:
     """How many failed orders of the shop there are by cause, most first."""
     failed = (Order.shop_id == shop_id, Order.state == "failed")
     grouped = select(Order.cause, func.count()).where(*failed).group_by(Order.cause).order_by(func.count().desc())
-    return {cause: count for cause, count in s.execute(grouped)}
+    return {row[0]: row[1] for row in s.execute(grouped)}
 
 
 def export(s: Session, shop_id: int, text: str = "", filters: Filters | None = None) -> Iterator[str]:

@@ -34,10 +34,12 @@ class Hit:
 
 
 def ids_in(text: str) -> Iterator[str]:
-    """Everything in `text` that could be a marketplace's order id: words with at least four digits."""
+    """Everything in `text` that could be a marketplace's order id: words with at least four digits, and their parts."""
     for word in _WORD.findall(text):
-        if len(word) >= LEAST_LENGTH and sum(mark.isdigit() for mark in word) >= LEAST_DIGITS:
-            yield word[:255]
+        parts = re.split(r"[._]+", word)
+        for one in dict.fromkeys([word, *parts]):
+            if len(one) >= LEAST_LENGTH and sum(mark.isdigit() for mark in one) >= LEAST_DIGITS:
+                yield one[:255]
 
 
 def tokens(order: Mapping[str, Any]) -> dict[str, str]:
