@@ -326,6 +326,7 @@ def upgrade() -> None:
         sa.Column("resolved_how", sa.String(length=64), nullable=False),
         sa.Column("mail_id", sa.Integer(), nullable=True),
         sa.Column("mail_skipped", sa.String(length=32), nullable=False),
+        sa.Column("dismissed_at", shopapp.records.db.Moment(timezone=True), nullable=True),
         sa.Column("reminded", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["mail_id"], ["mail.id"], name=op.f("fk_incident_mail_id")),
         sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("fk_incident_shop_id")),
