@@ -101,6 +101,26 @@ def test_a_lost_answer_to_a_mutation_may_have_been_done_and_a_lost_read_not(
         assert error.maybe_done is maybe
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"errors": [{"message": "Internal error", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}], "data": null}',
+        '{"errors": "Not so fast"}',
+        '{"data": null}',
+        '{"data": {"metafieldDefinitionCreate": null}}',
+        '{"data": []}',
+        "[]",
+        "{}",
+    ],
+)
+def test_a_half_answer_to_a_mutation_may_have_been_done(ground: Ground, shop: Shop, body: str) -> None:
+    params = {"status": 200, "body": body, "headers": {"Content-Type": "application/json"}}
+    ground.box.fault("shopify", "status", DEFINE, match={"shop": shop.domain}, params=params)
+    error = trouble(tokens.line(shop.id), DEFINE)
+    assert isinstance(error, Transient)
+    assert error.maybe_done
+
+
 def test_a_missing_scope_is_named(ground: Ground, shop: Shop) -> None:
     ground.set(shop.domain, scopes_granted=["read_products", "write_inventory"])
     error = trouble(tokens.line(shop.id), "OrdersBySearch", {"q": "x"})

@@ -46,6 +46,7 @@ def test_what_the_admin_added_is_not_kept() -> None:
     [
         "https://evil.test/",
         "//evil.test/x",
+        "////evil.test/x",
         "/\\evil.test",
         "javascript:alert(1)",
         "",

@@ -1,5 +1,6 @@
 """What a page load does to a shop: first load, later loads, return, healing, and what stands in the way."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -128,6 +129,16 @@ def test_coming_back_after_an_uninstallation_begins_anew(ground: Ground) -> None
     assert tokens.line(shop.id).run("ShopInfo")
 
 
+def test_a_return_that_nobody_told_us_of_is_noticed_by_the_next_visit_after_an_hour(ground: Ground) -> None:
+    """Removed and installed again while our webhooks were lost: the stored tokens look good and are dead."""
+    shop = ground.install()
+    ground.set(shop.domain, uninstalled=True)
+    clock.travel(by=timedelta(hours=2))
+    time.sleep(1.1)  # Shopify refuses an ID token of the very second of the removal
+    install.arrive(ground.visitor(shop.domain))
+    assert tokens.line(shop.id).run("ShopInfo")
+
+
 def test_a_lost_access_is_healed_by_the_next_visit(ground: Ground) -> None:
     shop = ground.install()
     with db.writing() as s:
@@ -154,6 +165,8 @@ def test_a_missing_scope_is_named_on_page_and_as_incident_until_it_is_granted(gr
     assert problems(shop.id)[0].severity is Severity.CRITICAL
     assert problems(shop.id)[0].params == {"scope": "write_orders"}
     assert open_kinds(shop.id) == {"permission_missing"}
+    assert shop.due_at is not None
+    assert shop.due_at > clock.now() + timedelta(hours=23)  # nothing failed: only the merchant can go on
     ground.set(domain, scopes_granted=["read_products", "write_inventory", "read_locations", "write_orders"])
     clock.travel(by=timedelta(minutes=2))
     install.arrive(ground.visitor(domain))

@@ -53,6 +53,7 @@ def test_an_uninstallation_deletes_the_tokens_and_stops_the_shop(ground: Ground,
 
 
 def test_a_late_uninstallation_after_a_new_installation_is_ignored(ground: Ground, shop: Shop) -> None:
+    ground.box.fault("shopify", "status", None, match={"shop": shop.domain}, times=None)  # nobody has to be asked
     deliver(shop.domain, "app/uninstalled", triggered_at=shop.installed_at - timedelta(seconds=1))
     assert outcomes() == ["late"]
     assert shop_of(shop.id).status == "active"
@@ -139,8 +140,10 @@ def test_a_whole_life_of_installation_and_removal_ends_as_it_should(ground: Grou
     assert shop_of(shop.id).status == "needs_opening"
     time.sleep(1.1)  # Shopify refuses an ID token of the very second of the removal
     install.arrive(ground.visitor(shop.domain))
+    fault = ground.box.fault("shopify", "status", None, match={"shop": shop.domain}, times=None)
     deliver(shop.domain, "app/uninstalled", triggered_at=removed_at)
     assert outcomes()[-1] == "late"
+    ground.box.delete(f"/faults/{fault}")
     assert shop_of(shop.id).status == "active"
     assert tokens.line(shop.id).run("ShopInfo")
 
