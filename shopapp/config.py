@@ -63,7 +63,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("APP_BRIDGE_URL", "App Bridge script", "https://cdn.shopify.com/shopifycloud/app-bridge.js"),
     Setting("POLARIS_URL", "Polaris script", "https://cdn.shopify.com/shopifycloud/polaris-1.js"),
     Setting("ADMIN_ORIGIN", "origin of Shopify's admin", "https://admin.shopify.com"),
-    Setting("FX_RATES_URL", "daily rates in the ECB's format", "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"),
+    Setting(
+        "FX_RATES_URL",
+        "daily rates in the ECB's format",
+        "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml",
+    ),
     Setting("SHOPIFY_LOOPBACK", "host:port that stands in for every shop (sandbox)"),
     Setting("TIME_SCALE", "runs the clock faster (sandbox)", "1"),
     Setting("TIME_EPOCH", "UNIX seconds from which TIME_SCALE counts (sandbox)", "0"),
@@ -169,7 +173,9 @@ class Config:
     def all_loopback(self) -> bool:
         """Whether every remote address of the settings is on this machine."""
         hosts = [self.env["SHOPIFY_LOOPBACK"].rsplit(":", 1)[0]]
-        hosts += [urlsplit(self.env[name]).hostname or "" for name in ("AMAZON_API_BASE", "AMAZON_TOKEN_URL", "FX_RATES_URL")]
+        hosts += [
+            urlsplit(self.env[name]).hostname or "" for name in ("AMAZON_API_BASE", "AMAZON_TOKEN_URL", "FX_RATES_URL")
+        ]
         return all(host in ("127.0.0.1", "localhost", "::1") for host in hosts)
 
     def keys_of(self, channel: str) -> AppKeys:

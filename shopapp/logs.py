@@ -74,7 +74,17 @@ def configure(level: str = "INFO") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # These two print whole requests and job arguments below WARNING.
-    for noisy in ("alembic", "httpx", "httpcore", "urllib3", "rq", "rq.worker", "shopify_app", "requests_oauthlib", "oauthlib"):
+    for noisy in (
+        "alembic",
+        "httpx",
+        "httpcore",
+        "urllib3",
+        "rq",
+        "rq.worker",
+        "shopify_app",
+        "requests_oauthlib",
+        "oauthlib",
+    ):
         logging.getLogger(noisy).setLevel("WARNING")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import platform
 import signal
-import sys
 import threading
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -18,7 +18,7 @@ def die_with_parent(sig: int = signal.SIGTERM) -> None:
     The kernel watches the parent's THREAD that forked, so children must be started from the main thread.
     """
     parent = os.getppid()
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, sig)
         return

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="shopapp", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="web, workers, scheduler and (unless REDIS_URL is set) the embedded queue in one")
+    up = commands.add_parser(
+        "up", help="web, workers, scheduler and (unless REDIS_URL is set) the embedded queue in one"
+    )
     web = commands.add_parser("web", help="the web server alone")
     for command in (up, web):
         command.add_argument("--host", default="127.0.0.1")
@@ -22,7 +24,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("migrate", help="bring the database to the newest schema")
     commands.add_parser("rotate-keys", help="encrypt all stored secrets anew with the first ENCRYPTION_KEY")
     doctor = commands.add_parser("doctor", help="what is set, and whether everything answers")
-    doctor.add_argument("--restored", action="store_true", help="the database came from a backup: trust no 'first send'")
+    doctor.add_argument(
+        "--restored", action="store_true", help="the database came from a backup: trust no 'first send'"
+    )
     demo = commands.add_parser("demo", help="everything with a sandbox instead of Shopify, Amazon and a mail server")
     demo.add_argument("--story", action="store_true", help="play the whole story over HTTP, check it, and stop")
     demo.add_argument("--port", type=int, default=8000, help="of the app; the next free one is taken")

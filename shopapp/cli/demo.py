@@ -39,7 +39,9 @@ def demo(port: int, sandbox_port: int, *, story: bool, fresh: bool) -> int:
         _wait_for(f"localhost:{app_port}")
         if story:
             return _play(supervisor, env)
-        say(f"\nOpen http://127.0.0.1:{box_port}  (the sandbox's admin; the app is embedded there). Ctrl-C stops all.\n")
+        say(
+            f"\nOpen http://127.0.0.1:{box_port}  (the sandbox's admin; the app is embedded there). Ctrl-C stops all.\n"
+        )
         supervisor.run()
     finally:
         supervisor.stop()

@@ -58,7 +58,7 @@ def _queue(_config: Config) -> str:
 
 def _clock(_config: Config) -> str:
     try:
-        seconds, _ = bell.connection().time()  # type: ignore[misc]  # redis types sync and async alike
+        seconds, _ = bell.connection().time()
     except (redis.RedisError, RuntimeError):
         return "not compared (the queue does not answer)"
     apart = abs(time.time() - int(seconds))
@@ -89,7 +89,7 @@ def _keys(_config: Config) -> str:
     opened = 0
     with db.reading() as s:
         for model, columns in sealed_columns().items():
-            for row in s.scalars(select(model).order_by(model.id.desc()).limit(20)):  # type: ignore[attr-defined]
+            for row in s.scalars(select(model).order_by(model.id.desc()).limit(20)):
                 for column in columns:
                     try:
                         opened += bool(vault.unseal(row, column))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import create_engine, select
 
 from shopapp.config import Config
-from shopapp.records import db, migrate as migrations
-from shopapp.records import vault
+from shopapp.records import db, vault
+from shopapp.records import migrate as migrations
 
 
 def migrate() -> int:
@@ -44,7 +46,7 @@ def rotate_keys(batch: int = 200) -> int:
     return 0
 
 
-def sealed_columns() -> dict[type, tuple[str, ...]]:
+def sealed_columns() -> dict[Any, tuple[str, ...]]:
     """Which columns hold sealed secrets."""
     from shopapp.records.models import Account, LoginAttempt, Mail, Shop
 

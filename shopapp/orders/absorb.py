@@ -141,7 +141,7 @@ def _rows(s: Session, account: Account, ids: Sequence[str]) -> dict[str, Order]:
         )
         .order_by(Order.id)
     )
-    if db.skip_locked(s):
+    if db.locks_rows(s):
         # Whoever is placing one of these finishes its step first; our decision is about what it leaves behind.
         found = found.with_for_update(of=Order)
     return {row.remote_order_id: row for row in s.scalars(found.execution_options(populate_existing=True))}

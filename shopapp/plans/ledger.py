@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -60,7 +61,7 @@ def book(s: Session, order: Order) -> bool:
         "at": order.imported_at or now,
         "amount_minor": order.total_minor,
         "currency": order.currency,
-        **_valued(s, order.total_minor, order.currency, now),
+        **_valued(s, order.total_minor, order.currency, now)._asdict(),
     }
     return db.insert_new(s, UsageEntry, row, key=["order_id"])
 
@@ -79,18 +80,23 @@ def value_waiting(s: Session) -> set[int]:
     changed = set()
     for entry in s.scalars(select(UsageEntry).where(UsageEntry.gmv_minor.is_(None)).limit(1000)):
         valued = _valued(s, entry.amount_minor, entry.currency, entry.at)
-        if valued["gmv_minor"] is not None:
-            entry.rate, entry.rate_day, entry.gmv_minor = valued["rate"], valued["rate_day"], valued["gmv_minor"]
+        if valued.gmv_minor is not None:
+            entry.rate, entry.rate_day, entry.gmv_minor = valued
             changed.add(entry.shop_id)
     return changed
 
 
-def _valued(s: Session, minor: int, currency: str, at: datetime) -> dict[str, object | None]:
+class _Value(NamedTuple):
+    rate: Decimal | None
+    rate_day: date | None
+    gmv_minor: int | None
+
+
+def _valued(s: Session, minor: int, currency: str, at: datetime) -> _Value:
     found = rates.rate(s, currency, CURRENCY, at.date())
     if found is None:
-        return {"rate": None, "rate_day": None, "gmv_minor": None}
-    gmv = Money(minor, currency).converted(found[0], CURRENCY)
-    return {"rate": found[0], "rate_day": found[1], "gmv_minor": gmv.minor}
+        return _Value(None, None, None)
+    return _Value(*found, Money(minor, currency).converted(found[0], CURRENCY).minor)
 
 
 def usage(s: Session, shop: Shop, now: datetime | None = None) -> Usage:
@@ -108,7 +114,7 @@ def usage(s: Session, shop: Shop, now: datetime | None = None) -> Usage:
     ).one()
     plan = provider().plan_of(shop)
     limit = plan.limit_money if plan else Money.zero(CURRENCY)
-    used = Money(int(total), CURRENCY)
+    used = Money(int(total or 0), CURRENCY)
     return Usage(used, limit, since, reset_at, orders, waiting, _forecast(used, limit, since, reset_at, now))
 
 

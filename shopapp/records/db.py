@@ -204,13 +204,12 @@ def insert_new(s: Session, model: type[Base], row: dict[str, Any], *, key: Seque
     return bool(result.rowcount)
 
 
-def skip_locked(s: Session) -> dict[str, bool]:
-    """Arguments of `with_for_update` that let workers claim side by side; SQLite needs none (one writer)."""
-    return {"skip_locked": True} if s.get_bind().dialect.name == "postgresql" else {}
+def locks_rows(s: Session) -> bool:
+    """Whether this database locks single rows (PostgreSQL); SQLite has one writer and needs no locks."""
+    return s.get_bind().dialect.name == "postgresql"
 
 
 def ping() -> bool:
     """Whether the database answers."""
     with reading() as s:
-        return s.execute(text("SELECT 1")).scalar_one() == 1
-
+        return bool(s.execute(text("SELECT 1")).scalar_one() == 1)

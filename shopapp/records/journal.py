@@ -22,8 +22,4 @@ def note(s: Session, shop_id: int, subject: str, event: str, words: str = "", **
 
 def audit(s: Session, shop_id: int, user_id: str, action: str, subject: str = "", **changes: Any) -> None:
     """Record that `user_id` (staff id of the ID token, "" for us) did `action`. Changes must hold no secrets."""
-    s.add(
-        AuditEntry(
-            shop_id=shop_id, at=clock.now(), user_id=user_id, action=action, subject=subject, changes=changes
-        )
-    )
+    s.add(AuditEntry(shop_id=shop_id, at=clock.now(), user_id=user_id, action=action, subject=subject, changes=changes))

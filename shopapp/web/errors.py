@@ -71,12 +71,12 @@ def init_app(app: Flask) -> None:
     def database(_error: SQLAlchemyError) -> Response:
         reference = secrets.token_hex(4)
         with context(reference=reference, path=request.path):
-            log.exception("database_failed")
+            log.exception("database_failed")  # noqa: LOG004  # Flask calls this inside its handler
         return page(503, reference)
 
     @app.errorhandler(Exception)
     def unknown(_error: Exception) -> Response:
         reference = secrets.token_hex(4)
         with context(reference=reference, path=request.path):
-            log.exception("page_failed")
+            log.exception("page_failed")  # noqa: LOG004  # Flask calls this inside its handler
         return page(500, reference)

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from marketplaces.money import Money
@@ -66,11 +67,10 @@ def _offer(plan: Any, shop: Shop, usage: ledger.Usage, warn: Decimal) -> dict[st
     return {"plan": plan, "share": share, "gauge": charts.gauge(share, None, warn), "mine": plan.key == shop.plan_key}
 
 
-def _entries(s: db.Session, shop_id: int, limit: int) -> Iterator[tuple[UsageEntry, str]]:
+def _entries(s: Session, shop_id: int, limit: int) -> Iterator[tuple[UsageEntry, str]]:
     found = select(UsageEntry, Order.remote_order_id).join(Order, Order.id == UsageEntry.order_id)
     newest = found.where(UsageEntry.shop_id == shop_id).order_by(UsageEntry.at.desc(), UsageEntry.id.desc())
-    for entry, order_id in s.execute(newest.limit(limit)):
-        yield entry, order_id
+    yield from ((entry, order_id) for entry, order_id in s.execute(newest.limit(limit)))
 
 
 @blueprint.post("/plan")
@@ -90,7 +90,9 @@ def ledger_csv() -> Response:
     """The whole ledger of this period as CSV: the counter is its sum."""
     out = io.StringIO()
     table = csv.writer(out)
-    table.writerow(["imported_at", "order_id", "amount", "currency", "rate", "rate_day", f"counted_{CURRENCY}", "credited_at"])
+    table.writerow(
+        ["imported_at", "order_id", "amount", "currency", "rate", "rate_day", f"counted_{CURRENCY}", "credited_at"]
+    )
     with db.reading() as s:
         since = ledger.usage(s, current_shop(s)).since
         for entry, order_id in _entries(s, g.shop_id, 100_000):

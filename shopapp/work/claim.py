@@ -78,7 +78,7 @@ def claim(s: Session, work: Work, limit: int = BATCH) -> list[Claim]:
         rows = rows.add_columns(getattr(model, work.share))
     order = work.order() if work.order else model.due_at
     rows = rows.order_by(order, model.id).limit(limit * (4 if work.share else 1))
-    locked = rows.with_for_update(**db.skip_locked(s)) if db.skip_locked(s) else rows
+    locked = rows.with_for_update(skip_locked=True) if db.locks_rows(s) else rows
     ids: list[int] = []
     taken: dict[Any, int] = {}
     for row in s.execute(locked):
@@ -100,7 +100,7 @@ def held(s: Session, model: type[Row], mine: Claim) -> Row | None:
     """The claimed row, locked, if our lease still holds it; None when another has taken over (then stop)."""
     anything: Any = model
     found = select(anything).where(anything.id == mine.id, anything.lease_token == mine.token)
-    if db.skip_locked(s):
+    if db.locks_rows(s):
         found = found.with_for_update(of=anything)
     row: Row | None = s.execute(found).unique().scalar_one_or_none()
     return row

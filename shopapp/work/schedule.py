@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from shopapp import clock
 from shopapp.logs import event
@@ -39,7 +40,7 @@ def beat() -> None:
         s.query(Chore).filter_by(name=HEARTBEAT).update({"done_at": clock.now()})
 
 
-def alive(s: db.Session, within: timedelta = timedelta(seconds=90)) -> bool:
+def alive(s: Session, within: timedelta = timedelta(seconds=90)) -> bool:
     """Whether a scheduler has beaten lately."""
     row = s.query(Chore).filter_by(name=HEARTBEAT).one_or_none()
     return bool(row and row.done_at and row.done_at > clock.now() - within)

@@ -29,7 +29,9 @@ class Story:
         made = self.control("POST", "/shops", {"locale": "en", "currency": "EUR", "plan": "standard"})
         self.domain: str = made["domain"]
         self.email: str = made.get("email") or self.control("GET", f"/shops/{self.domain}")["email"]
-        self.seller: str = self.control("POST", "/amazon/sellers", {"name": "Blue Lamp GmbH", "region": "eu"})["seller_id"]
+        self.seller: str = self.control("POST", "/amazon/sellers", {"name": "Blue Lamp GmbH", "region": "eu"})[
+            "seller_id"
+        ]
         self.control("POST", f"/amazon/sellers/{self.seller}/state", {"visible_lag_seconds": 1})
         self.merchant = Merchant(box_url, app_url, self.domain)
         self.sold: list[str] = []
@@ -103,7 +105,11 @@ def install(story: Story) -> None:
 
 def notifications(story: Story) -> None:
     page = story.merchant.visit("/settings")
-    form = next(form for form in page.forms if any("order_import_failed" in (n, v) for n, v in form.pairs) or form.id == "notifications")
+    form = next(
+        form
+        for form in page.forms
+        if any("order_import_failed" in (n, v) for n, v in form.pairs) or form.id == "notifications"
+    )
     name = "notify"
     ticked = [value for key, value in form.pairs if key == name]
     saved = story.merchant.submit(page, form.id, form.action, **{name: [*ticked, "order_import_failed"]})
@@ -125,7 +131,10 @@ def connect(story: Story) -> str:
     page = story.merchant.visit(account)
     check(story.seller in page.text, "the seller's id is shown")
     check("sandbox-amazon-secret" not in page.html and "Atzr|" not in page.html, "no secret on the page")
-    story.say("Create connection: log in at Amazon, come back, start the import", f"seller {story.seller} shown, two clicks, nothing typed")
+    story.say(
+        "Create connection: log in at Amazon, come back, start the import",
+        f"seller {story.seller} shown, two clicks, nothing typed",
+    )
     return account
 
 
@@ -136,12 +145,17 @@ def orders(story: Story, account: str) -> str:
     story.wait("three orders in Shopify", lambda: set(good) <= set(story.created()))
     story.sold += good
     story.wait("the failed order is shown", lambda: "LAMP-99" in story.merchant.visit(f"/orders?q={bad}").text)
-    story.wait("the mail about it", lambda: any(bad in mail["text"] and "LAMP-99" in mail["text"] for mail in story.mails()))
+    story.wait(
+        "the mail about it", lambda: any(bad in mail["text"] and "LAMP-99" in mail["text"] for mail in story.mails())
+    )
     check(bad not in story.created(), "the failed order was not created, not even in part")
     check(not story.merchant.open("/").banners, "a failed order raises no dashboard banner")
     rows = [row["body"] for row in story.ledger("order.created")]
     check(all("100.00" in str(row.get("total")) or "100" in str(row) for row in rows), "totals arrive")
-    story.say("Four buyers order, one an unknown SKU", "three created with their totals, one failed, shown, mailed with id and SKU")
+    story.say(
+        "Four buyers order, one an unknown SKU",
+        "three created with their totals, one failed, shown, mailed with id and SKU",
+    )
     return bad
 
 
@@ -166,12 +180,17 @@ def near_and_over(story: Story, account: str) -> None:
     time.sleep(1.2)
     sync(story, account)
     story.wait("the limit is passed", lambda: set(over) <= set(story.created()))
-    story.wait("the banner over the limit", lambda: any(b.get("tone") == "critical" for b in story.merchant.open("/").banners))
+    story.wait(
+        "the banner over the limit", lambda: any(b.get("tone") == "critical" for b in story.merchant.open("/").banners)
+    )
     story.sold += near + over
     held = story.sell(3, "LAMP-02", "20.00")
     time.sleep(1.2)
     sync(story, account)
-    story.wait("the next orders are fetched and held", lambda: all(one in story.merchant.visit("/orders?state=held").text for one in held))
+    story.wait(
+        "the next orders are fetched and held",
+        lambda: all(one in story.merchant.visit("/orders?state=held").text for one in held),
+    )
     time.sleep(2)
     check(not set(held) & set(story.created()), "nothing is created over the limit")
     page = story.merchant.visit("/plan")
@@ -180,7 +199,10 @@ def near_and_over(story: Story, account: str) -> None:
     story.wait("the held orders are created", lambda: set(held) <= set(story.created()))
     story.sold += held
     story.wait("the banner is gone", lambda: not story.merchant.open("/").banners)
-    story.say("Sell past the plan's limit, then choose a bigger plan", "notice at 80 %, over it fetched and held, created after the upgrade, banner gone")
+    story.say(
+        "Sell past the plan's limit, then choose a bigger plan",
+        "notice at 80 %, over it fetched and held, created after the upgrade, banner gone",
+    )
 
 
 def expire_and_repair(story: Story, account: str) -> None:
@@ -192,13 +214,17 @@ def expire_and_repair(story: Story, account: str) -> None:
     story.wait("the mail", lambda: len(story.mails()) > before, 60)
     took = time.monotonic() - began
     check(took < 60, f"told within a minute, took {took:.0f} s")
-    check("Blue Lamp" in story.mails()[-1]["text"] or "Amazon" in story.mails()[-1]["text"], "the mail names the account")
+    check(
+        "Blue Lamp" in story.mails()[-1]["text"] or "Amazon" in story.mails()[-1]["text"], "the mail names the account"
+    )
     german = Merchant(story.box_url, story.app_url, story.domain, locale="de")
     try:
         check(german.open("/").lang == "de", "the dashboard speaks German for a German admin")
     finally:
         german.close()
-    check("Reconnect store" in story.merchant.visit("/accounts").text, "the account waits under Stores pending connection")
+    check(
+        "Reconnect store" in story.merchant.visit("/accounts").text, "the account waits under Stores pending connection"
+    )
     inbox = story.merchant.visit("/inbox")
     check("Blue Lamp" in inbox.text or "Amazon" in inbox.text, "the inbox has the instructions")
     calls = len([row for row in story.control_ledger("amazon.searchOrders") if row["key"] == story.seller])
@@ -215,7 +241,10 @@ def expire_and_repair(story: Story, account: str) -> None:
     sync(story, account)
     story.wait("what was sold meanwhile arrives", lambda: set(missed) <= set(story.created()))
     story.sold += missed
-    story.say("The access is revoked; Save account, log in again", f"banner, inbox, mail after {took:.1f} s, polling stopped; two clicks later all green, nothing missed")
+    story.say(
+        "The access is revoked; Save account, log in again",
+        f"banner, inbox, mail after {took:.1f} s, polling stopped; two clicks later all green, nothing missed",
+    )
 
 
 def once(story: Story) -> None:

@@ -19,7 +19,10 @@ def test_the_readme_lists_every_setting_as_the_code_has_it() -> None:
     assert len(re.findall(r"^\| `[A-Z_]+` \|", README, re.M)) == len(SETTINGS)
 
 
-@pytest.mark.parametrize("line", re.findall(r"`(?:\.venv/bin/)?shopapp ([a-z-]+[^`]*)`", README) + re.findall(r"/shopapp (demo)$", README, re.M))
+@pytest.mark.parametrize(
+    "line",
+    re.findall(r"`(?:\.venv/bin/)?shopapp ([a-z-]+[^`]*)`", README) + re.findall(r"/shopapp (demo)$", README, re.M),
+)
 def test_every_command_of_the_readme_is_understood(line: str) -> None:
     _parser().parse_args(line.split())
 

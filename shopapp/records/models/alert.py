@@ -65,6 +65,7 @@ class Incident(Base):
     resolved_how: Mapped[str] = plain(String(64), default="")
     mail_id: Mapped[int | None] = plain(ForeignKey("mail.id"))
     mail_skipped: Mapped[str] = plain(String(32), default="")  # why no mail: category_off, no_address, ...
+    dismissed_at: Mapped[datetime | None] = plain(Moment)  # the merchant put its banner away; it stays open
     reminded: Mapped[int] = plain(default=0)  # how many reminders of it were queued while it stayed open
 
 

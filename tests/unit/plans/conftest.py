@@ -27,7 +27,9 @@ def shop_id(tmp_path: Path) -> Iterator[int]:
     db.Base.metadata.create_all(engine)
     clock.travel(START, freeze=True)
     with db.writing() as s:
-        shop = Shop(domain="blue.myshopify.com", installed_at=START, currency="EUR", email="owner@blue.test", locale="en")
+        shop = Shop(
+            domain="blue.myshopify.com", installed_at=START, currency="EUR", email="owner@blue.test", locale="en"
+        )
         entitlements.begin_trial(shop)
         s.add(shop)
         s.flush()

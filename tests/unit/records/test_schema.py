@@ -12,7 +12,12 @@ TABLES = db.Base.metadata.tables
 
 
 def test_every_column_is_marked_personal_or_not() -> None:
-    unmarked = [f"{table.name}.{column.name}" for table in TABLES.values() for column in table.c if "personal" not in column.info]
+    unmarked = [
+        f"{table.name}.{column.name}"
+        for table in TABLES.values()
+        for column in table.c
+        if "personal" not in column.info
+    ]
     assert unmarked == []
     assert {"payload", "buyer_name"} <= {column.name for column in models.Order.__table__.c if column.info["personal"]}
 
