@@ -55,10 +55,10 @@ def confirm(shop_id: int, user_id: str, token: str) -> Outcome:
     if attempt is None:
         return _again(shop_id, user_id, token)
     if attempt.outcome:
-        kind, account_id = attempt.outcome, attempt.account_id
-        _note_declined(shop_id, account_id, kind, attempt.words)
-        cause = "" if kind == "declined" else "later"
-        return Outcome("declined" if kind == "declined" else "failed", account_id, cause=cause, words=attempt.words)
+        _note_failed(shop_id, attempt.account_id, attempt.outcome, attempt.words)
+        if attempt.outcome == "declined":
+            return Outcome("declined", attempt.account_id, words=attempt.words)
+        return Outcome("failed", attempt.account_id, cause=attempt.outcome, words=attempt.words)
     outcome = _finish(way.brought(attempt), "ask")
     way.settled(attempt.id, outcome.account_id, outcome.kind)
     return outcome
@@ -246,8 +246,9 @@ def _completed(account: Account, values: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _note_declined(shop_id: int, account_id: int | None, kind: str, words: str) -> None:
+def _note_failed(shop_id: int, account_id: int | None, cause: str, words: str) -> None:
     if account_id is None:
         return
     with db.writing() as s:
-        journal.note(s, shop_id, f"account:{account_id}", f"login_{kind}", words)
+        event_key = "login_declined" if cause == "declined" else "login_failed"
+        journal.note(s, shop_id, f"account:{account_id}", event_key, words, cause=cause)

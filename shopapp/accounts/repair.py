@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Literal
 
 from sqlalchemy.exc import IntegrityError
@@ -25,6 +26,8 @@ from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountSite, AccountStatus, LoginDoor
 from shopapp.runtime import config
 from shopapp.verdict import account_works, apply_account, first_check_failed, judge, subject, words_of
+
+ANOTHER_SELLER = timedelta(days=1)  # until stored access that belongs to somebody else is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +236,7 @@ def _proved(account_id: int, user_id: str, seller: Seller, *, activate: bool = F
             settle.write(s, login, seller, "without")
             return None
         if not account_works(s, account, seller, activate=activate):
+            account.due_at = clock.now() + ANOTHER_SELLER
             words = f"the stored access belongs to seller {seller.seller_id}, not to {account.seller_id}"
             return Rejected(words, reason="seller_mismatch")
         settle.describe(s, account, seller.sites)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from marketplaces.channel import Channel, LoginRequest
@@ -30,10 +30,11 @@ from shopapp.records import db, journal, vault
 from shopapp.records.models import Account, LoginAttempt, LoginDoor, Shop
 from shopapp.records.vault import new_uid
 from shopapp.runtime import config
-from shopapp.verdict import subject
+from shopapp.verdict import apply_account, judge, subject
 
 LIFE = timedelta(minutes=10)
 KEPT = timedelta(hours=1)  # used or abandoned attempts are deleted after this
+AT_ONCE = 20  # renewals of one seller under way; anybody may open the Login URI
 FORCING = (LoginDoor.SAVE, LoginDoor.ACTIVATE, LoginDoor.CONTINUE, LoginDoor.RENEW)
 
 
@@ -153,10 +154,20 @@ def come_back(channel_key: str, args: Mapping[str, str], cookie: str) -> Arrival
     except LoginDeclined as error:
         refused, words = "declined", error.words
     except RemoteError as error:
-        refused, words = "failed", error.words
+        refused, words = _heard(attempt, error), error.words
     if attempt.shop_id is None:
         return Arrival("", attempt.id, credentials, refused, words)
     return Arrival(_keep(attempt.id, credentials, refused, words))
+
+
+def _heard(attempt: LoginAttempt, error: RemoteError) -> str:
+    """Why there are no credentials: our_fault (then the operator hears of it) or unanswered."""
+    if judge(error, "account").incident != "our_fault":
+        return "unanswered"
+    if attempt.account_id is not None:
+        with db.writing() as s:
+            apply_account(s, s.get_one(Account, attempt.account_id), error)
+    return "our_fault"
 
 
 def claim(shop_id: int, user_id: str, token: str, stage: str) -> LoginAttempt | None:
@@ -229,6 +240,9 @@ def from_channel(channel_key: str, args: Mapping[str, str]) -> Departure:
     cookie, state = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     with db.writing() as s:
         _forget_old(s)
+        lately = select(func.count(LoginAttempt.id)).filter_by(channel=channel_key, seller_id=renewal.seller_id)
+        if (s.scalar(lately.where(LoginAttempt.created_at > clock.now() - LIFE)) or 0) >= AT_ONCE:
+            raise LoginProblem("refused", channel_key)
         linked = select(Account.id).filter_by(channel=channel_key, realm=renewal.realm, seller_id=renewal.seller_id)
         if s.execute(linked.where(Account.worked_at.is_not(None)).limit(1)).first() is None:
             raise LoginProblem("unknown_seller", channel_key)
@@ -331,4 +345,5 @@ def _unpack(kept: Mapping[str, Any]) -> Credentials:
 
 
 def _forget_old(s: Session) -> None:
+    """Runs whenever a login begins, so no chore is needed."""
     s.execute(delete(LoginAttempt).where(LoginAttempt.expires_at < clock.now() - KEPT))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 
-from shopapp import clock
+from shopapp import clock, runtime
 from shopapp.accounts import link, repair
 from shopapp.accounts.outcome import LoginProblem
+from shopapp.config import Config
 from shopapp.records import db
 from shopapp.records.models import AccountStatus, AuditEntry, LoginAttempt, LoginDoor
 from tests.unit.accounts.steps import DE, UK, USER, Stage
@@ -262,3 +264,37 @@ def test_what_a_login_gave_is_confirmed_within_its_time(stage: Stage) -> None:
     token = stage.log_in(stage.begin(shop), stage.seller())
     clock.travel(by=timedelta(minutes=11))
     assert link.confirm(shop, USER, token).kind == "expired"
+
+
+@pytest.mark.journey
+def test_two_shops_at_the_same_moment_do_not_both_import_a_seller(stage: Stage) -> None:
+    shops, seller = [stage.shop(f"shop{n}") for n in range(4)], stage.seller(DE, UK)
+    tokens = [stage.log_in(stage.begin(shop), seller) for shop in shops]
+    with ThreadPoolExecutor(4) as pool:
+        kinds = list(pool.map(lambda pair: link.confirm(pair[0], USER, pair[1]).kind, zip(shops, tokens, strict=True)))
+    assert sorted(kinds) == ["linked", "taken", "taken", "taken"]
+
+
+def test_our_own_refused_keys_are_told_to_the_operator_and_not_blamed_on_the_login(stage: Stage) -> None:
+    shop, seller = stage.shop(), stage.seller()
+    departure = link.start(stage.begin(shop))
+    args = stage.consent(departure.url, seller)
+    runtime.setup(Config({**runtime.config().env, "AMAZON_CLIENT_SECRET": "rotated-away"}))
+    arrival = link.come_back("amazon", args, departure.cookie)
+    outcome = link.confirm(shop, USER, arrival.url.split("return=")[1])
+    assert (outcome.kind, outcome.cause) == ("failed", "our_fault")
+    assert set(stage.open(shop)) == {"our_fault"}
+
+
+def test_a_dead_code_stores_nothing_and_breaks_nothing(stage: Stage) -> None:
+    shop, seller = stage.shop(), stage.seller()
+    account_id = stage.linked(shop, seller)
+    before = stage.account(account_id)
+    departure = link.start(stage.begin(shop, account_id, LoginDoor.SAVE))
+    args = stage.consent(departure.url, seller) | {"spapi_oauth_code": "made-up"}
+    arrival = link.come_back("amazon", args, departure.cookie)
+    outcome = link.confirm(shop, USER, arrival.url.split("return=")[1])
+    assert (outcome.kind, outcome.cause) == ("failed", "unanswered")
+    assert "code" in outcome.words
+    after = stage.account(account_id)
+    assert (after.status, after.credentials) == (AccountStatus.ACTIVE, before.credentials)
