@@ -14,11 +14,17 @@ _RECT = Markup('<rect x="{}" y="{}" width="{}" height="{}" class="{}"/>')
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One day: how many went well, how many failed, and the words of its tooltip."""
+    """One day: how many went well, how many wait, how many failed, and the words of its tooltip."""
 
     good: int
+    waiting: int
     bad: int
     title: str
+
+    @property
+    def all(self) -> int:
+        """Its height."""
+        return self.good + self.waiting + self.bad
 
 
 def gauge(used: Decimal, forecast: Decimal | None, mark: Decimal) -> Markup:
@@ -35,22 +41,36 @@ def gauge(used: Decimal, forecast: Decimal | None, mark: Decimal) -> Markup:
 
 
 def bars(days: Sequence[Bar]) -> Markup:
-    """Stacked bars, the failed part on top; the tallest day fills the height."""
-    top = max((bar.good + bar.bad for bar in days), default=0) or 1
+    """Stacked bars, from below: done, waiting, failed; the tallest day fills the height."""
+    top = max((bar.all for bar in days), default=0) or 1
     shapes = []
     for index, bar in enumerate(days):
-        good, bad = 100 * bar.good / top, 100 * bar.bad / top
-        parts = [_RECT.format(index * 10 + 1, round(100 - good, 2), 8, round(good, 2), "main")]
-        if bar.bad:
-            parts.append(_RECT.format(index * 10 + 1, round(100 - good - bad, 2), 8, round(bad, 2), "bad"))
+        parts, floor = [], 100.0
+        for count, name in ((bar.good, "main"), (bar.waiting, "pale"), (bar.bad, "bad")):
+            if count:
+                height = round(100 * count / top, 2)
+                floor = round(floor - height, 2)
+                parts.append(_RECT.format(index * 10 + 1, floor, 8, height, name))
         shapes.append(Markup("<g><title>{}</title>{}</g>").format(bar.title, Markup("").join(parts)))
     shapes.append(Markup('<line x1="0" y1="100" x2="{}" y2="100" class="rule"/>').format(len(days) * 10))
     return _SVG.format(len(days) * 10, Markup("").join(shapes))
 
 
+# Into how many stripes a cell is cut: what a colour says, its shape says as well.
+_STRIPES = {"good": 1, "warn": 2, "bad": 3}
+
+
 def cells(states: Sequence[str]) -> Markup:
-    """A row of health cells; each state is a class: good, warn, bad or none."""
-    shapes = [_RECT.format(index * 10 + 0.5, 0, 9, 100, state) for index, state in enumerate(states)]
+    """A row of health cells; each state is a class: good (solid), warn (two stripes), bad (three) or none (a low one)."""
+    shapes = []
+    for index, state in enumerate(states):
+        count = _STRIPES.get(state, 0)
+        if not count:
+            shapes.append(_RECT.format(index * 10 + 0.5, 80, 9, 20, "none"))
+        height = round((100 - 16 * (count - 1)) / count, 2) if count else 0
+        shapes += [
+            _RECT.format(index * 10 + 0.5, round(part * (height + 16), 2), 9, height, state) for part in range(count)
+        ]
     return _SVG.format(len(states) * 10, Markup("").join(shapes))
 
 

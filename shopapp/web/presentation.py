@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from marketplaces.money import Money
 from shopapp import clock, i18n
+from shopapp.alerts.causes import CAUSES
 from shopapp.config import ROOT
 from shopapp.i18n import N_
 from shopapp.records.models import AccountStatus, HeldReason, OrderState
@@ -60,6 +61,13 @@ HELD_REASONS: dict[str, str] = {
     HeldReason.PAYMENT: N_("The buyer has not paid yet; we look again with every sync."),
     HeldReason.UNKNOWN: N_("The marketplace reports a state we do not know; we look again with every sync."),
     HeldReason.PAUSED: N_("Everything is paused; it is created when you resume."),
+}
+
+
+# Causes of failed orders whose sentence names SKUs, without them: for groups and filters.
+CAUSE_LABELS: dict[str, str] = {
+    "sku_unknown": N_("Unknown SKU"),
+    "sku_ambiguous": N_("SKU found more than once"),
 }
 
 
@@ -132,9 +140,17 @@ def badge(table: dict[str, tuple[str, str]], key: str) -> Markup:
     return Markup('<s-badge tone="{}">{}</s-badge>').format(tone, _(text))
 
 
+def cause_label(key: str) -> str:
+    """Why orders failed, in one line for all of them."""
+    found = CAUSES.get(key) or CAUSES["other"]
+    return _(CAUSE_LABELS.get(key, found.title))
+
+
 def quote(words: str) -> Markup:
     """A marketplace's own words: escaped, marked as being in no particular language of ours."""
-    return Markup('<blockquote class="quote" lang="und" dir="auto">{}</blockquote>').format(words) if words else Markup("")
+    return (
+        Markup('<blockquote class="quote" lang="und" dir="auto">{}</blockquote>').format(words) if words else Markup("")
+    )
 
 
 def copyable(text: str) -> Markup:
@@ -167,11 +183,13 @@ def init_app(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters: dict[str, Callable[..., Any]] = {
         "money": money, "moment": moment, "day": day, "ago": ago, "percent": percent, "number": number,
-        "quote": quote, "copyable": copyable,
+        "quote": quote, "copyable": copyable, "cause_label": cause_label,
         "account_badge": partial(badge, ACCOUNT_BADGES), "order_badge": partial(badge, ORDER_BADGES),
     }  # fmt: skip
     app.jinja_env.filters.update(filters)
-    app.jinja_env.globals.update({"_": _, "ngettext": ngettext, "asset": asset, "toast": toast, "held_reasons": HELD_REASONS})
+    app.jinja_env.globals.update(
+        {"_": _, "ngettext": ngettext, "asset": asset, "toast": toast, "held_reasons": HELD_REASONS}
+    )
 
     @app.context_processor
     def frame() -> dict[str, object]:
@@ -183,5 +201,3 @@ def init_app(app: Flask) -> None:
             "app_bridge_url": settings["APP_BRIDGE_URL"],
             "polaris_url": settings["POLARIS_URL"],
         }
-
-

@@ -1,7 +1,8 @@
 """The merchant's session: every page is proven by an ID token, there are no cookies. Headers, bounce, who is asking.
 
 A document in the iframe without a token is sent to the bounce page, one opened at top level to the admin; a fetch gets
-a 401 that App Bridge answers with a fresh token. Sets `g.visitor`, `g.shop_id` and `g.language`; decides nothing else.
+a 401 that App Bridge answers with a fresh token. Sets `g.visitor`, `g.shop_id`, `g.timezone` and `g.language`; decides
+nothing else.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ def _admit(visitor: Visitor) -> AnyResponse | None:
         with db.writing() as s:
             begin_trial(s.get_one(Shop, shop.id))
     g.shop_id = shop.id
+    g.timezone = shop.timezone
     g.language = i18n.language_of(shop.language, visitor.locale, shop.locale)
     return None
 

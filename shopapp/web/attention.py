@@ -1,0 +1,150 @@
+"""What needs the merchant, for Home: the one banner, and the lines under "Needs attention". Reads only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shopapp.alerts import incidents, wording
+from shopapp.alerts.catalogue import KINDS
+from shopapp.alerts.causes import CAUSES
+from shopapp.alerts.wording import Wording
+from shopapp.i18n import N_
+from shopapp.records.models import Account, AccountStatus, Incident, Order, OrderState, Severity, Shop
+from shopapp.shops.preflight import preflight
+from shopapp.web.presentation import _, cause_label, language
+
+DISMISSIBLE = "plan_near"  # a forecast; the others stay until they are solved
+# Incidents about single orders that are in no failed state: kind -> (title of the group, filter of the orders' list)
+_ORDER_KINDS = {
+    "order_held_unknown": (N_("Held, because the marketplace gives them a state that we do not know"), "held=unknown"),
+    "totals_differ": (N_("Created with another total than at the marketplace"), "state=imported"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """The one banner: the most severe open thing with its one action; the others are links inside it."""
+
+    incident: Incident
+    words: Wording
+    others: list[Wording]
+    tone: str
+    dismissible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing to look at: how many, what, how to mend it, where. `count` 0 shows no number."""
+
+    text: str
+    advice: str
+    link: str
+    tone: str = "warning"
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """All that needs the merchant."""
+
+    banner: Banner | None
+    lines: list[Line] = field(default_factory=list)
+
+
+def gather(s: Session, shop: Shop) -> Attention:
+    """The banner and the lines; what stands in the banner is not repeated below it."""
+    first, others = incidents.banner(s, shop.id)
+    banner = None
+    if first is not None and first.dismissed_at is None:
+        tone = "critical" if first.severity == Severity.CRITICAL else "warning"
+        said = [wording.of_incident(language(), one) for one in others]
+        words = wording.of_incident(language(), first)
+        banner = Banner(first, words, said, tone, first.kind == DISMISSIBLE)
+        others = []
+    lines = [*_obstacles(s, shop), *(_open(one) for one in others)]
+    return Attention(banner, [*lines, *_unstarted(s, shop), *_failed(s, shop), *_order_troubles(s, shop)])
+
+
+def dismiss(s: Session, shop_id: int, incident_id: int, now: object) -> bool:
+    """Put the banner of this incident away until it is opened anew; whether it may be put away."""
+    wanted = select(Incident).where(Incident.shop_id == shop_id, Incident.id == incident_id)
+    incident = s.scalars(wanted.where(Incident.kind == DISMISSIBLE, Incident.resolved_at.is_(None))).one_or_none()
+    if incident is None:
+        return False
+    incident.dismissed_at = incident.dismissed_at or now  # type: ignore[assignment]
+    return True
+
+
+def _obstacles(s: Session, shop: Shop) -> list[Line]:
+    lines = [
+        Line(_(one.title, **one.params), _(one.advice, **one.params), "/preflight", "critical")
+        for one in preflight(s, shop)
+        if one.severity == Severity.CRITICAL
+    ]
+    if shop.paused_at is not None:
+        lines.append(Line(_("Everything is paused"), _("Nothing is imported until you resume it."), "/settings#pause"))
+    return lines
+
+
+def _open(incident: Incident) -> Line:
+    words = wording.of_incident(language(), incident)
+    return Line(
+        words.title, words.advice, words.link, "critical" if incident.severity == Severity.CRITICAL else "warning"
+    )
+
+
+def _unstarted(s: Session, shop: Shop) -> list[Line]:
+    waiting = select(Account).where(
+        Account.shop_id == shop.id, Account.status == AccountStatus.ACTIVE, Account.take_over_at.is_(None)
+    )
+    return [
+        Line(
+            _("The import of '%(label)s' has not been started", label=account.label),
+            _("One question is open: from when on are orders imported?"),
+            f"/accounts/{account.id}/import",
+            "info",
+        )
+        for account in s.scalars(waiting.order_by(Account.id)).unique()
+    ]
+
+
+def _failed(s: Session, shop: Shop) -> list[Line]:
+    counted = select(Order.cause, Order.channel, func.count(Order.id)).where(
+        Order.shop_id == shop.id, Order.state == OrderState.FAILED
+    )
+    counts: dict[str, int] = defaultdict(int)
+    channels: dict[str, set[str]] = defaultdict(set)
+    for cause, channel, count in s.execute(counted.group_by(Order.cause, Order.channel)):
+        counts[cause] += count
+        channels[cause].add(wording.channel_name(channel))
+    return [
+        Line(
+            cause_label(cause),
+            _advice(cause, ", ".join(sorted(channels[cause]))),
+            f"/orders?state=failed&cause={cause}",
+            "critical",
+            count,
+        )
+        for cause, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    ]
+
+
+def _advice(cause: str, channel: str) -> str:
+    found = CAUSES.get(cause) or CAUSES["other"]
+    return _(found.advice, channel=channel)
+
+
+def _order_troubles(s: Session, shop: Shop) -> list[Line]:
+    counted = select(Incident.kind, func.count(Incident.id)).where(
+        Incident.shop_id == shop.id, Incident.resolved_at.is_(None), Incident.kind.in_(_ORDER_KINDS)
+    )
+    lines = []
+    for kind, count in s.execute(counted.group_by(Incident.kind)):
+        title, narrowed = _ORDER_KINDS[kind]
+        advice = _(KINDS[kind].advice, channel=_("the marketplace"))
+        lines.append(Line(_(title), advice, f"/orders?{narrowed}", "warning", count))
+    return lines

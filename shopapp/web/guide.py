@@ -1,0 +1,96 @@
+"""The set-up guide of Home: four steps that tick themselves from what is really there. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from shopapp.orders.retry import SKU_CAUSES
+from shopapp.records.models import Account, NotificationChoice, Order, OrderLine, OrderState, Shop
+from shopapp.web.presentation import _
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: what, why, whether it is done, and where it is done."""
+
+    title: str
+    why: str
+    done: bool
+    link: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """The steps, and how many of them are done."""
+
+    steps: list[Step]
+    done: int
+
+
+def guide(s: Session, shop: Shop) -> Guide | None:
+    """The guide, None once everything is done or the merchant put it away."""
+    if shop.guide_dismissed_at is not None:
+        return None
+    steps = [_connect(s, shop), _skus(s, shop), _notifications(s, shop), _first_order(s, shop)]
+    done = sum(step.done for step in steps)
+    return Guide(steps, done) if done < len(steps) else None
+
+
+def _connect(s: Session, shop: Shop) -> Step:
+    accounts = list(s.scalars(select(Account).where(Account.shop_id == shop.id).order_by(Account.id)).unique())
+    done = any(one.worked_at is not None and one.take_over_at is not None for one in accounts)
+    waiting = next((one for one in accounts if one.worked_at is not None and one.take_over_at is None), None)
+    link, action = "/accounts/new", _("Create connection")
+    if waiting is not None and not done:
+        link, action = f"/accounts/{waiting.id}/import", _("Start the import")
+    return Step(
+        _("Create a connection"),
+        _("Log in at your marketplace, so that its orders can be fetched."),
+        done,
+        link,
+        action,
+    )
+
+
+def _skus(s: Session, shop: Shop) -> Step:
+    unmatched = exists().where(
+        Order.shop_id == shop.id, Order.state == OrderState.FAILED, Order.cause.in_((*SKU_CAUSES, "no_sku"))
+    )
+    matched = exists().where(OrderLine.shop_id == shop.id, OrderLine.variant_gid != "")
+    waiting, some = s.execute(select(unmatched, matched)).one()
+    link, action = ("/orders?state=failed&cause=sku_unknown", _("See the orders")) if waiting else (
+        "/help/skus", _("How SKUs are matched")
+    )  # fmt: skip
+    return Step(
+        _("Match SKUs"),
+        _("A sold article is found in your shop by its SKU, which must be the same in both places."),
+        bool(some and not waiting),
+        link,
+        action,
+    )
+
+
+def _notifications(s: Session, shop: Shop) -> Step:
+    done = s.execute(select(exists().where(NotificationChoice.shop_id == shop.id))).scalar_one()
+    return Step(
+        _("Choose notifications"),
+        _("Decide which troubles are mailed, and to which address."),
+        bool(done),
+        "/settings",
+        _("Open the settings"),
+    )
+
+
+def _first_order(s: Session, shop: Shop) -> Step:
+    done = s.execute(select(exists().where(Order.shop_id == shop.id, Order.state == OrderState.IMPORTED))).scalar_one()
+    return Step(
+        _("See the first order"),
+        _("It arrives by itself, a few minutes after the sale."),
+        bool(done),
+        "/orders",
+        _("Open the orders"),
+    )
