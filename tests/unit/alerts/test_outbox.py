@@ -316,3 +316,16 @@ def test_incidents_never_change_a_mail_under_way(shop_id: int, post: PostOffice)
     with db.reading() as s:
         assert s.get_one(Incident, second).mail_id != mine.id
         assert mails.last_sent(s, shop_id, "account_expired") is not None
+
+
+def test_the_drains_threads_deliver_without_an_app_context_of_their_own(shop_id: int, post: PostOffice) -> None:
+    with db.writing() as s:
+        shops = [stage.make_shop(f"s{number}") for number in range(6)]
+        s.add_all(shops)
+        s.flush()
+        numbers = [shop.id for shop in shops]
+    for number in numbers:
+        stage.broken(number, 1)
+    stage.pass_time(60)
+    assert claim.drain([stage.WORK], seconds=10) == 6
+    assert sorted(mail.to[0] for mail in post.arrived) == [f"owner@s{number}.test" for number in range(6)]
