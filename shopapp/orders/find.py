@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from marketplaces.data import Money
-from shopapp.records.models import Order, OrderLine
+from marketplaces.text import clean
+from shopapp.records.models import Account, Order, OrderLine
 
 PAGE = 50
 EXPORT_CHUNK = 500
@@ -59,11 +60,11 @@ def search(
     return Page(tuple(rows), _write(rows[-1]) if more else "")
 
 
-def counts(s: Session, shop_id: int, filters: Filters | None = None) -> dict[str, int]:
-    """How many orders of the shop are in each state (other filters than the state applied)."""
+def counts(s: Session, shop_id: int, filters: Filters | None = None, text: str = "") -> dict[str, int]:
+    """How many orders of the shop are in each state (the search and other filters than the state applied)."""
     wish = filters or Filters()
     where = _conditions(shop_id, Filters(wish.account_id, "", wish.cause, wish.held_reason, wish.since, wish.until))
-    grouped = select(Order.state, func.count()).where(*where).group_by(Order.state)
+    grouped = select(Order.state, func.count()).where(*where, *_searched(shop_id, text)).group_by(Order.state)
     return {row[0]: row[1] for row in s.execute(grouped)}
 
 
@@ -77,13 +78,14 @@ def causes(s: Session, shop_id: int) -> dict[str, int]:
 def export(s: Session, shop_id: int, text: str = "", filters: Filters | None = None) -> Iterator[str]:
     """The same orders as CSV, piece by piece. No cell can be taken for a formula; nothing personal is in it."""
     yield _rows([("order", "account", "site", "created", "total", "currency", "state", "cause", "shopify order")])
+    labels = {row[0]: row[1] for row in s.execute(select(Account.id, Account.label).where(Account.shop_id == shop_id))}
     after = ""
     while True:
         page = search(s, shop_id, text, filters, after, EXPORT_CHUNK)
         yield _rows(
             (
                 row.remote_order_id,
-                str(row.account_id),
+                labels.get(row.account_id, ""),
                 row.site,
                 row.remote_created_at.isoformat(timespec="seconds"),
                 _amount(row),
@@ -101,19 +103,23 @@ def export(s: Session, shop_id: int, text: str = "", filters: Filters | None = N
 
 
 def _narrowed(shop_id: int, text: str, filters: Filters) -> Select[Order]:
-    found = select(Order).where(*_conditions(shop_id, filters))
-    text = text.strip()[:255]
-    if text:
-        by_sku = select(OrderLine.order_id).where(OrderLine.shop_id == shop_id, OrderLine.sku == text)
-        found = found.where(
-            or_(
-                Order.remote_order_id.startswith(text, autoescape=True),
-                Order.shopify_name.in_((text, "#" + text.removeprefix("#"))),
-                Order.id.in_(by_sku),
-                func.lower(Order.buyer_name).startswith(text.lower(), autoescape=True),
-            )
+    return select(Order).where(*_conditions(shop_id, filters), *_searched(shop_id, text))
+
+
+def _searched(shop_id: int, text: str) -> list[ColumnElement[bool]]:
+    text = clean(text, keep_spaces=True)  # a NUL would be refused by PostgreSQL; the inner blanks of a SKU count
+    if not text:
+        return []
+    by_sku = select(OrderLine.order_id).where(OrderLine.shop_id == shop_id, OrderLine.sku == text)
+    return [
+        or_(
+            Order.remote_order_id.startswith(text, autoescape=True),
+            Order.shopify_name.in_((text, "#" + text.removeprefix("#"))),
+            Order.id.in_(by_sku),
+            func.lower(Order.buyer_name).startswith(text.lower(), autoescape=True),
+            Order.buyer_name.startswith(text, autoescape=True),  # SQLite lowers ASCII only
         )
-    return found
+    ]
 
 
 def _conditions(shop_id: int, filters: Filters) -> list[ColumnElement[bool]]:

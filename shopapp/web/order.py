@@ -1,0 +1,231 @@
+"""One order: where it stands, what happens next, its lines, its totals, its story. *Retry now* queues, nothing is sent here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, g, redirect, render_template
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from marketplaces.data import Money
+from marketplaces.data import Order as Sale
+from shopapp import clock
+from shopapp.alerts import wording
+from shopapp.i18n import N_
+from shopapp.orders import outcome, retry, stored
+from shopapp.records import db
+from shopapp.records.models import Account, AccountSite, HeldReason, Order, OrderState, Shop
+from shopapp.runtime import config
+from shopapp.web.accounts import journal_of
+from shopapp.web.events import Line
+from shopapp.web.presentation import HELD_REASONS, _, language
+from shopapp.web.session import current_shop
+from shopapp.work import bell
+
+blueprint = Blueprint("order", __name__)
+SOON = timedelta(minutes=2)  # what is due within it is watched by the page until it settles
+
+# Why an order is left alone on purpose.
+IGNORED: dict[str, str] = {
+    "before_take_over": N_("It was placed before the import of this account began. Import older orders to get it."),
+    "already_shipped": N_("It was shipped already when it was found. Import older orders to get it."),
+    "cancelled": N_("It was cancelled already when it was found."),
+    "fulfilled_by_amazon": N_("Amazon ships it from its own warehouse, so there is nothing for the shop to do."),
+    "non_amazon": N_("It was not sold on Amazon: another shop hands it to Amazon only for shipping."),
+}
+FETCHED_LATER = ("before_take_over", "already_shipped")
+# What the merchant should know before packing.
+FLAGS: dict[str, str] = {
+    "cancel_requested": N_("The buyer asks to cancel"),
+    "replacement": N_("Replacement, sent free of charge"),
+    "partially_shipped": N_("Shipped in part already"),
+    "gift": N_("Gift"),
+    "prime": N_("Prime"),
+    "business": N_("Business order"),
+    "premium": N_("Premium shipping"),
+    "preorder": N_("Pre-order"),
+    "easy_ship": N_("Collected by Amazon's carrier"),
+    "delivery_by_amazon": N_("Delivered by Amazon"),
+    "in_store_pick_up": N_("Picked up in the store"),
+    "no_price_yet": N_("No price was told yet"),
+    "no_tax_told": N_("The marketplace told no tax"),
+    "tax_outside_total": N_("Tax is collected by the marketplace, on top of the total"),
+    "no_address": N_("No address was told"),
+}
+HOW: dict[str, str] = {
+    "created": N_("Created by this app"),
+    "found": N_("Created by this app, found after an answer was lost"),
+    "prior": N_("Made by another app before; only linked here"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where it stands in a sentence, what happens next and when; `watched`: the page looks again by itself."""
+
+    text: str
+    next: str
+    at: datetime | None
+    watched: bool
+
+
+def standing(row: Order, shop: Shop) -> Standing:
+    """The state and what follows from it."""
+    due, soon = row.due_at, row.due_at is not None and row.due_at <= clock.now() + SOON
+    match row.state:
+        case OrderState.RECEIVED:
+            return Standing(_("It waits to be created in Shopify."), _("Create the order in Shopify"), due, soon)
+        case OrderState.SENDING:
+            said = _("It was sent to Shopify, and we wait for a clear answer.")
+            return Standing(said, _("Look whether Shopify has it"), due, True)
+        case OrderState.HELD:
+            return Standing(_(HELD_REASONS[HeldReason(row.held_reason)]), "", None, False)
+        case OrderState.FAILED if soon:
+            return Standing(_("It could not be created. The next try begins now."), _("Try again"), due, True)
+        case OrderState.FAILED:
+            return Standing(_("It could not be created. It is tried again by itself."), _("Try again"), due, False)
+        case OrderState.IGNORED:
+            unknown = N_("The marketplace marks it as not for this app.")
+            return Standing(_(IGNORED.get(row.ignore_reason, unknown)), "", None, False)
+        case OrderState.CANCELLED:
+            return Standing(_("It was cancelled on the marketplace before it was created in Shopify."), "", None, False)
+        case _:
+            return _imported(row, soon)
+
+
+def _imported(row: Order, soon: bool) -> Standing:
+    how = _(HOW.get(row.bound_how, HOW["created"])) + "."
+    if row.cancelled_at is None:
+        return Standing(how, "", None, False)
+    if row.cancel_mirrored_at is None:
+        return Standing(_("It was cancelled on the marketplace."), _("Cancel it in Shopify"), row.due_at, soon)
+    return Standing(_("It was cancelled on the marketplace, and that was passed on to Shopify."), "", None, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """One line of the totals side by side; None: not told."""
+
+    label: str
+    marketplace: Money | None
+    shopify: Money | None = None
+
+
+def sums(row: Order, sale: Sale | None) -> list[Sum]:
+    """The totals side by side. Without the stored order only the whole is known."""
+    rows: list[Sum] = []
+    if sale is not None:
+        rows.append(Sum(_("Items"), _sum([line.total for line in sale.lines], row.currency)))
+        rows += [Sum(charge.title, charge.total) for charge in sale.charges]
+        if sale.rounding is not None:
+            rows.append(Sum(_("Rounding"), sale.rounding))
+    there = Money(row.shopify_total_minor, row.currency) if row.shopify_total_minor is not None else None
+    rows.append(Sum(_("Total"), Money(row.total_minor, row.currency) if row.currency else None, there))
+    return rows
+
+
+def _sum(parts: Sequence[Money], currency: str) -> Money:
+    return Money(sum(part.minor for part in parts), currency)
+
+
+def taxes(sale: Sale | None) -> Money | None:
+    """How much tax the marketplace told, all lines and charges together."""
+    if sale is None:
+        return None
+    told = [tax.amount for part in (*sale.lines, *sale.charges) for tax in part.taxes]
+    return _sum(told, sale.currency) if told else None
+
+
+def admin_order(shop: Shop, gid: str) -> str:
+    """The address of a Shopify order in the admin, "" without one."""
+    number = gid.rpartition("/")[2]
+    return f"{config()['ADMIN_ORIGIN']}/store/{shop.handle}/orders/{number}" if number.isdigit() else ""
+
+
+def of_shop(s: Session, order_id: int) -> Order:
+    """The shop's order, 404 for any other."""
+    row = s.scalars(select(Order).where(Order.shop_id == g.shop_id, Order.id == order_id)).one_or_none()
+    if row is None:
+        abort(404)
+    return row
+
+
+def gather(s: Session, order_id: int) -> dict[str, Any]:
+    """All that the page shows."""
+    row, shop = of_shop(s, order_id), current_shop(s)
+    account = s.get_one(Account, row.account_id)
+    site = select(AccountSite.name).where(AccountSite.account_id == account.id, AccountSite.site == row.site)
+    sale, now = _sale(row), standing(row, shop)
+    return {
+        "order": row,
+        "account": account,
+        "channel": wording.channel_name(row.channel),
+        "site": s.scalars(site).first() or row.site,
+        "standing": now,
+        "cause": _cause(s, row),
+        "older": row.state == OrderState.IGNORED and row.ignore_reason in FETCHED_LATER,
+        "lines": list(row.lines),
+        "flags": [_(FLAGS[flag]) for flag in (sale.flags if sale else ()) if flag in FLAGS],
+        "sums": sums(row, sale),
+        "taxes": taxes(sale),
+        "differs": row.shopify_total_minor is not None and row.shopify_total_minor != row.total_minor,
+        "timeline": _timeline(s, row, now),
+        "admin_url": admin_order(shop, row.shopify_gid),
+        "remote_url": sale.url if sale and sale.url.startswith("https://") else "",
+        "kept": json.dumps(row.payload, indent=2, ensure_ascii=False) if row.payload else "",
+    }
+
+
+def _sale(row: Order) -> Sale | None:
+    try:
+        return stored.unpack(row.payload) if row.payload else None
+    except (KeyError, ValueError, TypeError):
+        return None  # kept by another version of the app
+
+
+def _cause(s: Session, row: Order) -> wording.Wording | None:
+    if row.state != OrderState.FAILED or not row.cause:
+        return None
+    params = {**outcome.naming(s, row), **(row.cause_params or {}), "cause": row.cause}
+    return wording.describe(language(), outcome.FAILED, params, row.cause_words, outcome.subject(row))
+
+
+def _timeline(s: Session, row: Order, now: Standing) -> list[Line]:
+    told = list(reversed(journal_of(s, outcome.subject(row))))
+    if now.next and now.at is not None:
+        told.append(Line(now.at, _("Next: %(what)s", what=now.next), "", "next"))
+    return told
+
+
+@blueprint.get("/orders/<int:order_id>")
+def page(order_id: int) -> str:
+    """One order."""
+    with db.reading() as s:
+        shown = gather(s, order_id)
+    return render_template("orders/order.html", **shown)
+
+
+@blueprint.get("/orders/<int:order_id>/live")
+def live(order_id: int) -> str:
+    """The page's content, asked by the page every few seconds until the order has settled."""
+    with db.reading() as s:
+        shown = gather(s, order_id)
+    return render_template("orders/content.html", **shown)
+
+
+@blueprint.post("/orders/<int:order_id>/retry")
+def retry_now(order_id: int) -> AnyResponse:
+    """*Retry now*: the order is queued; the page shows what becomes of it."""
+    with db.writing() as s:
+        row = of_shop(s, order_id)
+        count = retry.retry(s, g.shop_id, [row.id], g.visitor.user_id)
+    if not count:
+        abort(409)
+    bell.ring("now")
+    return redirect(f"/orders/{order_id}?done=retry_queued", 303)
