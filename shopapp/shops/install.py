@@ -95,8 +95,9 @@ def _install(s: Session, visitor: Visitor, given: tokens.TokenSet) -> Shop:
         "installed_at": now,
         **{name: _default(name) for name in _NOT_NULL},
     }
-    fresh = db.insert_new(s, Shop, row, key=["domain"])
+    db.insert_new(s, Shop, row, key=["domain"])
     shop = s.scalars(select(Shop).where(Shop.domain == visitor.shop_domain).with_for_update()).one()
+    fresh = shop.uid == row["uid"]
     back = shop.status == ShopStatus.UNINSTALLED
     if back:
         shop.status, shop.uninstalled_at, shop.status_words = ShopStatus.ACTIVE, None, ""

@@ -34,8 +34,8 @@ def configure(topics: Mapping[str, Callable[..., Any]]) -> None:
     _others.update({topic: handler for topic, handler in topics.items() if topic not in hooks.HANDLERS})
 
 
-def take_in(delivery: Delivery) -> bool:
-    """Commit a delivery before it is answered, and ring; False when it was here before. Owns its transaction."""
+def take_in(delivery: Delivery) -> None:
+    """Commit a delivery before it is answered, and ring; one that was here before stays as it is. Owns its transaction."""
     row = {
         "shop_domain": delivery.shop_domain,
         "webhook_id": delivery.webhook_id,
@@ -49,10 +49,8 @@ def take_in(delivery: Delivery) -> bool:
         "attempt": 0,
     }
     with db.writing() as s:
-        fresh = db.insert_new(s, Receipt, row, key=["shop_domain", "webhook_id"])
-    if fresh:
-        bell.ring("now")
-    return fresh
+        db.insert_new(s, Receipt, row, key=["shop_domain", "webhook_id"])
+    bell.ring("now")
 
 
 def handle(mine: Claim) -> None:

@@ -23,8 +23,8 @@ FETCH = {"Sec-Fetch-Dest": "empty", "X-Requested-With": "XMLHttpRequest"}
 
 
 @pytest.fixture
-def ground(box: Box, queue: Queue, tmp_path: Path) -> Iterator[Ground]:
-    yield from ready_ground(box, queue, tmp_path)
+def ground(request: pytest.FixtureRequest, box: Box, queue: Queue, tmp_path: Path) -> Iterator[Ground]:
+    yield from ready_ground(request, box, queue, tmp_path)
 
 
 @pytest.fixture

@@ -21,14 +21,14 @@ from shopapp.web import health, session, webhooks
 from shopapp.work import bell, schedule
 from tests.stage.box import Box
 from tests.stage.queue import Queue
-from tests.unit.shops.ground import Ground, as_settings, ready_ground
+from tests.unit.shops.ground import Ground, as_settings, both_databases, ready_ground
 
 BODY = '{"name": "Müller & Söhne"}'.encode()
 
 
 @pytest.fixture
-def ground(box: Box, queue: Queue, tmp_path: Path) -> Iterator[Ground]:
-    yield from ready_ground(box, queue, tmp_path)
+def ground(request: pytest.FixtureRequest, box: Box, queue: Queue, tmp_path: Path) -> Iterator[Ground]:
+    yield from ready_ground(request, box, queue, tmp_path)
 
 
 @pytest.fixture
@@ -74,6 +74,7 @@ def test_without_the_queue_the_delivery_is_kept_all_the_same(
     assert len(stored()) == 1
 
 
+@both_databases
 def test_copies_that_arrive_together_are_kept_once(ground: Ground, client: FlaskClient) -> None:
     headers = signed(ground)
 
@@ -137,6 +138,7 @@ def make_ready() -> None:
     schedule.beat()
 
 
+@both_databases
 def test_readiness_needs_database_scheduler_queue_and_key(ground: Ground, client: FlaskClient, tmp_path: Path) -> None:
     assert health.troubles()
     assert client.get("/readyz").status_code == 503

@@ -9,5 +9,5 @@ from tests.unit.shops.ground import Ground, ready_ground
 
 
 @pytest.fixture
-def ground(box: Box, queue: Queue, tmp_path: Path) -> Iterator[Ground]:
-    yield from ready_ground(box, queue, tmp_path)
+def ground(request: pytest.FixtureRequest, box: Box, queue: Queue, tmp_path: Path) -> Iterator[Ground]:
+    yield from ready_ground(request, box, queue, tmp_path)

@@ -12,7 +12,7 @@ from shopapp.records import db, vault
 from shopapp.records.models import Shop
 from shopapp.shopify_admin import tokens
 from shopapp.shopify_admin.errors import IdTokenStale, ShopAuthLost, ShopFrozen
-from tests.unit.shops.ground import Ground, shop_of
+from tests.unit.shops.ground import Ground, both_databases, shop_of
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ def test_a_stale_id_token_asks_for_a_fresh_one(ground: Ground) -> None:
         tokens.exchange(domain, old)
 
 
+@both_databases
 def test_tokens_lie_sealed_in_their_row(ground: Ground, shop: Shop) -> None:
     row = shop_of(shop.id)
     assert "shpat" not in row.access_token
@@ -63,6 +64,7 @@ def test_a_token_with_time_left_is_not_refreshed(ground: Ground, shop: Shop) -> 
     assert refreshed(ground, shop) == 0
 
 
+@both_databases
 def test_eight_threads_at_expiry_refresh_once(ground: Ground, shop: Shop) -> None:
     expire(shop, timedelta(seconds=-1))
 
@@ -139,6 +141,7 @@ def test_a_refused_refresh_token_loses_the_shop_until_it_is_opened(ground: Groun
     assert shop_of(shop.id).token_lease_until is None
 
 
+@both_databases
 def test_a_refused_refresh_is_no_loss_when_another_process_saved_a_newer_pair(ground: Ground, shop: Shop) -> None:
     seen = tokens._read(shop.id)
     expire(shop)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import pytest
 from sqlalchemy import create_engine
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
@@ -23,6 +24,7 @@ from shopapp.shopify_admin.auth import Visitor
 from shopapp.shops import install
 from shopapp.work import bell
 from tests.stage.box import Box
+from tests.stage.postgres import Postgres
 from tests.stage.queue import Queue
 from tests.stage.settings import settings_for
 
@@ -74,12 +76,28 @@ def shop_of(shop_id: int) -> Shop:
         return s.get_one(Shop, shop_id)
 
 
-def ready_ground(box: Box, queue: Queue, folder: Path, **settings: str) -> Iterator[Ground]:
-    """Set this process up on an empty SQLite database; tear it down after."""
-    config = settings_for(folder, f"sqlite:///{folder / 'test.db'}", queue.url, box, **settings)
+# A test with this mark runs on both databases; without it on SQLite.
+both_databases = pytest.mark.parametrize(
+    "ground", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
+
+def ready_ground(request: pytest.FixtureRequest, box: Box, queue: Queue, folder: Path) -> Iterator[Ground]:
+    """Set this process up on an empty database, tear it down after: the body of the fixture `ground`."""
+    if getattr(request, "param", "sqlite") == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        with server.database() as url:
+            yield from _on(url, {}, box, queue, folder)
+    else:
+        lasting = {"timeout": 30, "check_same_thread": False}
+        yield from _on(f"sqlite:///{folder / 'test.db'}", lasting, box, queue, folder)
+
+
+def _on(url: str, connect: dict[str, Any], box: Box, queue: Queue, folder: Path) -> Iterator[Ground]:
+    config = settings_for(folder, url, queue.url, box)
     runtime.setup(config)
     vault.configure(config.encryption_keys)
-    engine = create_engine(config.database_url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=32)
+    engine = create_engine(config.database_url, connect_args=connect, pool_size=32)
     db.use(engine)
     db.Base.metadata.create_all(engine)
     bell.configure(queue.url, "shopapp.jobs.horse")

@@ -10,14 +10,14 @@ from sqlalchemy import select
 from marketplaces.errors import OurFault, RemoteError, Transient
 from shopapp import clock
 from shopapp.records import db
-from shopapp.records.models import Incident, Severity, Shop, ShopStatus
+from shopapp.records.models import Incident, JournalEntry, Severity, Shop, ShopStatus
 from shopapp.shopify_admin import tokens
 from shopapp.shopify_admin.errors import IdTokenStale, ShopAuthLost
 from shopapp.shops import install, upkeep
 from shopapp.shops.preflight import Problem, preflight
 from shopapp.work import claim
 from shopapp.work.claim import Work
-from tests.unit.shops.ground import Ground, as_settings, shop_of
+from tests.unit.shops.ground import Ground, as_settings, both_databases, shop_of
 
 SHOPS = Work("shop", Shop, upkeep.due_shop, threads=2)
 
@@ -40,6 +40,7 @@ def due_now(shop_id: int, **values: object) -> None:
             setattr(shop, name, value)
 
 
+@both_databases
 def test_the_first_load_installs_the_shop_with_all_it_needs(ground: Ground) -> None:
     shop = ground.install(email="owner@first.test", currency="GBP", timezone="Europe/London", locale="de")
     assert (shop.status, shop.email, shop.currency, shop.timezone) == (
@@ -57,6 +58,7 @@ def test_the_first_load_installs_the_shop_with_all_it_needs(ground: Ground) -> N
     assert open_kinds(shop.id) == set()
 
 
+@both_databases
 def test_first_loads_that_arrive_together_make_one_shop(ground: Ground) -> None:
     domain = ground.new_shop()
     visitors = [ground.visitor(domain) for _ in range(6)]
@@ -65,6 +67,7 @@ def test_first_loads_that_arrive_together_make_one_shop(ground: Ground) -> None:
     assert len({row.id for row in rows}) == 1
     with db.reading() as s:
         assert len(s.scalars(select(Shop)).all()) == 1
+        assert s.scalars(select(JournalEntry.event)).all() == ["installed"]
     assert tokens.line(rows[0].id).run("ShopInfo")
 
 
@@ -115,6 +118,7 @@ def test_what_fails_after_the_exchange_is_caught_up_by_upkeep(ground: Ground) ->
     assert problems(shop.id) == []
 
 
+@both_databases
 def test_coming_back_after_an_uninstallation_begins_anew(ground: Ground) -> None:
     shop = ground.install()
     with db.writing() as s:
@@ -187,6 +191,7 @@ def test_a_development_store_is_told_its_limit_and_not_stopped(ground: Ground) -
     assert [(one.key, one.severity) for one in problems(shop.id)] == [("development_store", Severity.WARNING)]
 
 
+@both_databases
 def test_a_frozen_shop_is_probed_hourly_and_comes_back_by_itself(ground: Ground) -> None:
     shop = ground.install()
     ground.set(shop.domain, frozen=True)
