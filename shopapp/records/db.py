@@ -199,9 +199,10 @@ def upsert(
 def insert_new(s: Session, model: type[Base], row: dict[str, Any], *, key: Sequence[str]) -> bool:
     """Insert one row unless `key` (columns of a unique constraint) exists; whether it was new."""
     make: Any = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
+    key_column = next(iter(model.__table__.primary_key))
     statement = make(model.__table__).values(**row).on_conflict_do_nothing(index_elements=list(key))
-    result: Any = s.execute(statement)
-    return bool(result.rowcount)
+    # The row count of such a statement is not to be had on PostgreSQL; what it gives back is.
+    return s.execute(statement.returning(key_column)).first() is not None
 
 
 def locks_rows(s: Session) -> bool:
