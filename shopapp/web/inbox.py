@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from flask import Blueprint, abort, g, redirect, render_template, request
+from flask import Blueprint, Response, abort, g, redirect, render_template, request
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from shopapp.accounts import repair
 from shopapp.alerts import inbox, wording
 from shopapp.records import db
-from shopapp.records.models import Incident, InboxMessage
+from shopapp.records.models import Account, AccountStatus, InboxMessage, Incident
+from shopapp.shops import privacy
 from shopapp.web.presentation import language
+from shopapp.web.session import current_shop
 
 blueprint = Blueprint("inbox", __name__)
+DATA_READY = "data_request_ready"  # the words of a message by which a customer asks for the data stored about them
 
 
 def _seen(message: InboxMessage) -> dict[str, Any]:
-    return {"row": message, "words": wording.of_message(language(), message)}
+    words = wording.of_message(language(), message)
+    if message.kind == privacy.DATA_REQUEST:
+        words = wording.describe(language(), DATA_READY, message.params, message.words, message.subject)
+    return {"row": message, "words": words}
+
+
+def _account(s: Session, row: InboxMessage) -> Account | None:
+    """The account that the message is about, while it is one of the shop's."""
+    sort, _, key = row.subject.partition(":")
+    account = s.get(Account, int(key)) if sort == "account" and key.isdigit() else None
+    return account if account is not None and account.shop_id == g.shop_id else None
+
+
+def _shown(s: Session, row: InboxMessage) -> dict[str, Any]:
+    incident = s.get(Incident, row.incident_id) if row.incident_id else None
+    account = _account(s, row)
+    broken = account is not None and account.status not in (AccountStatus.ACTIVE, AccountStatus.DEACTIVATED)
+    return {
+        "message": _seen(row),
+        "resolved_at": incident.resolved_at if incident else None,
+        "channel_steps": repair.steps(account) if account is not None and broken else [],
+        "our_app": repair.our_app(account) if account is not None and broken else None,
+        "download": row.kind == privacy.DATA_REQUEST,
+    }
 
 
 @blueprint.get("/inbox")
@@ -26,7 +55,9 @@ def listing() -> str:
     with db.reading() as s:
         rows, more = inbox.messages(s, g.shop_id, page)
         unread = inbox.unread(s, g.shop_id)
-    return render_template("inbox/list.html", messages=[_seen(row) for row in rows], page=page, more=more, unread=unread)
+    return render_template(
+        "inbox/list.html", messages=[_seen(row) for row in rows], page=page, more=more, unread=unread
+    )
 
 
 @blueprint.get("/inbox/<int:message_id>")
@@ -36,9 +67,20 @@ def message(message_id: int) -> str:
         row = inbox.message(s, g.shop_id, message_id)
         if row is None:
             abort(404)
-        incident = s.get(Incident, row.incident_id) if row.incident_id else None
-    resolved_at = incident.resolved_at if incident else None
-    return render_template("inbox/message.html", message=_seen(row), resolved_at=resolved_at)
+        shown = _shown(s, row)
+    return render_template("inbox/message.html", **shown)
+
+
+@blueprint.post("/inbox/<int:message_id>/download")
+def download(message_id: int) -> Response:
+    """What is stored about a customer who asked for it, as a JSON file. Noted in the audit log."""
+    with db.writing() as s:
+        row = inbox.message(s, g.shop_id, message_id)
+        found = privacy.download(s, current_shop(s), row.uid, g.visitor.user_id) if row else None
+    if found is None:
+        abort(404)
+    headers = {"Content-Disposition": f'attachment; filename="customer-request-{message_id}.json"'}
+    return Response(json.dumps(found, ensure_ascii=False, default=str), 200, headers, mimetype="application/json")
 
 
 @blueprint.post("/inbox/<int:message_id>/read")

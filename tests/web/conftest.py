@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -19,6 +20,8 @@ from shopapp.records import db
 from shopapp.records.models import Account, AccountSite, AccountStatus, Order, OrderLine, OrderState, Shop
 from shopapp.records.vault import new_uid
 from tests.stage.box import Box
+from tests.stage.queue import Queue
+from tests.web.desk import Desk, open_desk
 
 DE = "A1PA6795UKMFR9"
 USER = "71"
@@ -97,6 +100,12 @@ def stranger(app: Flask, box: Box) -> Merchant:
 def shop_id(client: Merchant) -> int:
     """Our key of the client's shop."""
     return client.shop_id
+
+
+@pytest.fixture
+def desk(queue: Queue, tmp_path: Path) -> Iterator[Desk]:
+    """The app with one installed shop and no remote at all: for pages that never ask one."""
+    yield from open_desk(queue, tmp_path)
 
 
 def add_account(shop_id: int, **values: Any) -> int:
