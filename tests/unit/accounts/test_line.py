@@ -213,3 +213,21 @@ def test_a_moved_ciphertext_does_not_open(stage: Stage, account_id: int) -> None
         s.execute(update(Account).where(Account.id == other).values(credentials=stolen))
     with pytest.raises(vault.VaultError):
         line.line(other)
+
+
+def test_a_slow_refresh_does_not_overwrite_a_login_that_came_meanwhile(stage: Stage, account_id: int) -> None:
+    shop, seller = stage.account(account_id).shop_id, seller_of(stage, account_id)
+    outdate(account_id)
+    match = {"grant": "refresh_token", "seller": seller}
+    stage.fault("lwa", "slow", "token", match=match, params={"seconds": 2})
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(line.line, account_id)
+        while stage.account(account_id).token_lease_until is None:
+            time.sleep(0.02)
+        assert stage.link(shop, seller, account_id).kind == "linked"
+        chosen = vault.unseal(stage.account(account_id), "credentials")
+        assert not slow.done(), "the refresh must end after the login"
+        used = slow.result(20).credentials
+    row = stage.account(account_id)
+    assert vault.unseal(row, "credentials") == chosen
+    assert vault.unseal(row, "access_token") == used.access_token

@@ -13,7 +13,7 @@ from shopapp.accounts import link, repair
 from shopapp.accounts.outcome import LoginProblem
 from shopapp.config import Config
 from shopapp.records import db
-from shopapp.records.models import AccountStatus, AuditEntry, LoginAttempt, LoginDoor
+from shopapp.records.models import Account, AccountStatus, AuditEntry, LoginAttempt, LoginDoor
 from tests.unit.accounts.steps import DE, UK, USER, Stage
 
 
@@ -37,7 +37,7 @@ def test_the_answer_about_taking_over_starts_the_polling(stage: Stage) -> None:
     shop = stage.shop()
     account_id = stage.linked(shop, stage.seller())
     with db.writing() as s:
-        account = s.get_one(type(stage.account(account_id)), account_id)
+        account = s.get_one(Account, account_id)
         link.set_take_over(s, account, clock.now(), USER)
     assert stage.account(account_id).due_at is not None
 
@@ -298,3 +298,42 @@ def test_a_dead_code_stores_nothing_and_breaks_nothing(stage: Stage) -> None:
     assert "code" in outcome.words
     after = stage.account(account_id)
     assert (after.status, after.credentials) == (AccountStatus.ACTIVE, before.credentials)
+
+
+def bent(stage: Stage, shop: int, real: str, claimed: str) -> str:
+    """Log in as `real`, but let the browser claim to be `claimed` on the way back; the return token."""
+    departure = link.start(stage.begin(shop))
+    args = stage.consent(departure.url, real) | {"selling_partner_id": claimed}
+    return link.come_back("amazon", args, departure.cookie).url.split("return=")[1]
+
+
+def test_a_claimed_seller_id_takes_nothing_from_another_shop(stage: Stage) -> None:
+    """Amazon names the seller in the browser's address only, so a take-over proves it by a call that holds the id."""
+    victim, evil = stage.shop("blue"), stage.shop("evil")
+    seller, attacker = stage.seller(), stage.seller()
+    theirs = stage.linked(victim, seller)
+    taken = link.confirm(evil, USER, bent(stage, evil, attacker, seller))
+    assert taken.kind == "taken"
+    assert link.take_over(evil, USER, taken.token).kind == "failed"
+    assert stage.importing(theirs) == {DE}
+    assert stage.open(victim) == {}
+
+
+def test_a_claimed_seller_id_takes_nothing_by_saving_either(stage: Stage) -> None:
+    victim, evil = stage.shop("blue"), stage.shop("evil")
+    seller, attacker = stage.seller(), stage.seller()
+    theirs = stage.linked(victim, seller)
+    taken = link.confirm(evil, USER, bent(stage, evil, attacker, seller))
+    mine = link.link_without_importing(evil, USER, taken.token).account_id or 0
+    assert repair.save(evil, USER, mine, {"sites": [DE], "take_over": True}).kind == "failed"
+    assert stage.importing(theirs) == {DE}
+
+
+def test_a_poll_under_way_loses_its_claim_when_the_account_is_linked_anew(stage: Stage) -> None:
+    shop, seller = stage.shop(), stage.seller()
+    account_id = stage.linked(shop, seller)
+    with db.writing() as s:
+        row = s.get_one(Account, account_id)
+        row.lease_token, row.lease_until = "poll-under-way", clock.now() + timedelta(seconds=120)
+    stage.linked(shop, seller)
+    assert stage.account(account_id).lease_token == ""
