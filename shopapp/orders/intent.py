@@ -15,7 +15,7 @@ from shopapp import clock
 from shopapp.orders import job as jobs
 from shopapp.orders import outcome, to_shopify
 from shopapp.orders.job import Job
-from shopapp.plans import gate, rates
+from shopapp.plans import gate, ledger, rates
 from shopapp.records import db
 from shopapp.records.models import AccountSite, HeldReason, Order, OrderState, Shop
 from shopapp.skus.match import Match
@@ -24,11 +24,15 @@ from shopapp.work.claim import LEASE, held, release
 IN_FLIGHT = timedelta(seconds=5)
 
 
-def must_wait(s: Session, row: Order, shop: Shop) -> bool:
-    """Hold the order when the shop is paused or over its plan."""
+def must_wait(s: Session, row: Order, shop: Shop, *, sure: bool = True) -> bool:
+    """Hold the order when the shop is paused or over its plan; True when it was given back.
+
+    `sure` counts what is being sent by others as well and locks the shop for that: needed right before a send. Without
+    it only the ledger is read, which spares the look-up and the search of an order that will be held anyway.
+    """
     if shop.paused_at is not None:
         outcome.hold(s, row, HeldReason.PAUSED)
-    elif gate.allows(s, shop, row):
+    elif gate.allows(s, shop, row) if sure else not ledger.usage(s, shop).over:
         return False
     elif gate.refresh(s, shop).over:
         outcome.hold(s, row, HeldReason.PLAN)

@@ -20,6 +20,7 @@ from shopapp.records.models import Order, OrderLine, OrderState, Shop
 from shopapp.runtime import config
 from shopapp.work.claim import Claim
 
+LOOKED_AHEAD = 500  # due orders whose SKUs are asked for along with one
 SENDABLE = (OrderState.RECEIVED, OrderState.FAILED, OrderState.SENDING)
 
 
@@ -106,10 +107,9 @@ def others_to_look_up(job: Job) -> list[Asked]:
 
 
 def others_skus(job: Job) -> list[str]:
-    """SKUs that due orders of the shop wait for."""
+    """SKUs that the next due orders of the shop wait for."""
+    due = (Order.shop_id == job.shop_id, Order.state.in_(SENDABLE), Order.due_at <= clock.now())
     with db.reading() as s:
-        ids = [row.id for row in _others(s, job)]
-        if not ids:
-            return []
-        lines = select(OrderLine.sku).where(OrderLine.order_id.in_(ids), OrderLine.sku != "").distinct()
-        return sorted(s.scalars(lines))
+        first = select(Order.id).where(*due).order_by(Order.due_at, Order.id).limit(LOOKED_AHEAD)
+        lines = select(OrderLine.sku).where(OrderLine.order_id.in_(first), OrderLine.sku != "").distinct()
+        return list(s.scalars(lines.limit(LOOKED_AHEAD)))

@@ -92,7 +92,7 @@ def _begin(mine: Claim) -> Job | None:
         if row.state in jobs.SENDABLE:
             if row.backfill and _bind_prior(s, row, shop):
                 return None
-            if row.sends == 0 and intent.must_wait(s, row, shop):
+            if row.sends == 0 and intent.must_wait(s, row, shop, sure=False):
                 return None
             return jobs.read(row, shop, mine)
         if row.state != OrderState.IMPORTED or row.cancelled_at is None or row.cancel_mirrored_at is not None:

@@ -9,5 +9,5 @@ from tests.unit.orders.scene import Scene, ready_scene
 
 
 @pytest.fixture
-def scene(box: Box, queue: Queue, tmp_path: Path) -> Iterator[Scene]:
-    yield from ready_scene(box, queue, tmp_path)
+def scene(request: pytest.FixtureRequest, box: Box, queue: Queue, tmp_path: Path) -> Iterator[Scene]:
+    yield from ready_scene(request, box, queue, tmp_path)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from shopapp import clock
@@ -118,27 +119,46 @@ class Scene:
         self.box.fault("shopify", kind, "OrderCreate", times=times, match=match, **more)
 
 
-def ready_scene(
-    box: Box, queue: Queue, folder: Path, *, ago: timedelta = timedelta(hours=1), **wish: Any
-) -> Iterator[Scene]:
-    """A fresh shop and seller; orders created within the last hour are live."""
-    for ground in ready_ground(box, queue, folder):
-        place.MEMORY, place.LOOKUPS = type(place.MEMORY)(), type(place.LOOKUPS)()
-        shop = ground.install(**wish)
-        seller = box.post("/amazon/sellers", {"seller_id": f"A{secrets.token_hex(6).upper()}", "marketplaces": [DE]})
-        seller_id = seller["seller_id"]
-        box.post(f"/amazon/sellers/{seller_id}/state", {"visible_lag_seconds": 0})
-        token = box.post(f"/amazon/sellers/{seller_id}/self_authorise")["refresh_token"]
-        values = {"seller_id": seller_id, "refresh_token": token, "label": "My Amazon"}
-        outcome = link.typed(shop.id, "1", "amazon", "eu", values)
-        assert outcome.kind == "linked", outcome
-        assert outcome.account_id is not None
-        with db.writing() as s:
-            account = s.get_one(Account, outcome.account_id)
-            account.worked_at = clock.now() - ago
-            link.set_take_over(s, account, clock.now() - ago, "1")
-            row = s.get_one(Shop, shop.id)
-            row.installed_at = clock.now() - ago
-            begin_trial(row)
-        box.post(f"/shops/{shop.domain}/settings", {"index_lag_seconds": 0})
-        yield Scene(ground, shop.id, shop.domain, seller_id, outcome.account_id)
+def furnish(
+    ground: Ground, *, ago: timedelta = timedelta(hours=1), seller: str = "", realm: str = "eu", **wish: Any
+) -> Scene:
+    """A fresh shop with a linked seller (a new one, or the one named); orders created within `ago` are live."""
+    # What is remembered is remembered by shop ids, and every test begins to count them anew.
+    place.MEMORY, place.LOOKUPS = type(place.MEMORY)(), type(place.LOOKUPS)()
+    box, shop = ground.box, ground.install(**wish)
+    box.post(f"/shops/{shop.domain}/settings", {"index_lag_seconds": 0})
+    with db.writing() as s:
+        row = s.get_one(Shop, shop.id)
+        row.installed_at = clock.now() - ago
+        begin_trial(row)
+    if not seller:
+        told = {"seller_id": f"A{secrets.token_hex(6).upper()}", "marketplaces": [DE]}
+        seller = str(box.post("/amazon/sellers", told)["seller_id"])
+    return Scene(ground, shop.id, shop.domain, seller, link_seller(ground, shop.id, seller, realm, ago))
+
+
+def link_seller(ground: Ground, shop_id: int, seller: str, realm: str, ago: timedelta) -> int:
+    """Link a seller of the sandbox the typed way and take over `ago`; the account's id."""
+    ground.box.post(f"/amazon/sellers/{seller}/state", {"visible_lag_seconds": 0})
+    token = ground.box.post(f"/amazon/sellers/{seller}/self_authorise")["refresh_token"]
+    values = {"seller_id": seller, "refresh_token": token, "label": "My Amazon"}
+    outcome = link.typed(shop_id, "1", "amazon", realm, values)
+    assert outcome.kind == "linked", outcome
+    assert outcome.account_id is not None
+    with db.writing() as s:
+        account = s.get_one(Account, outcome.account_id)
+        account.worked_at = clock.now() - ago
+        link.set_take_over(s, account, clock.now() - ago, "1")
+    return outcome.account_id
+
+
+# A test with this mark runs on both databases; without it on SQLite.
+both_databases = pytest.mark.parametrize(
+    "scene", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
+
+def ready_scene(request: pytest.FixtureRequest, box: Box, queue: Queue, folder: Path) -> Iterator[Scene]:
+    """The body of the fixture `scene`: this process on an empty database, a shop and a linked seller."""
+    for ground in ready_ground(request, box, queue, folder):
+        yield furnish(ground)

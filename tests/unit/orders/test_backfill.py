@@ -13,7 +13,7 @@ from shopapp.records import db
 from shopapp.records.models import Backfill, Order, OrderState, UsageEntry
 from shopapp.work import claim
 from shopapp.work.claim import Work
-from tests.unit.orders.scene import Scene
+from tests.unit.orders.scene import Scene, both_databases
 
 WORK = Work("backfill", Backfill, backfill.due_backfill)
 
@@ -29,6 +29,7 @@ def _old(scene: Scene, **wish: object) -> list[str]:
     return scene.sell(created_at=(clock.now() - timedelta(days=2)).isoformat(), **wish)
 
 
+@both_databases
 def test_what_another_app_had_made_is_bound_and_the_rest_created_without_touching_the_stock(scene: Scene) -> None:
     scene.product("A-1", available=10)
     named = _old(scene, sku="A-1", count=5)

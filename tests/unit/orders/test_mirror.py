@@ -10,7 +10,7 @@ from sqlalchemy import select
 from shopapp import clock
 from shopapp.records import db
 from shopapp.records.models import Order, OrderState, UsageEntry
-from tests.unit.orders.scene import Scene
+from tests.unit.orders.scene import Scene, both_databases
 
 
 def _cancels(scene: Scene) -> list[dict[str, object]]:
@@ -27,6 +27,7 @@ def _stock(scene: Scene) -> int:
     return int(product["available"])
 
 
+@both_databases
 def test_a_cancelled_sale_is_cancelled_once_restocked_and_credited(scene: Scene) -> None:
     scene.product("A-1", available=10)
     (order_id,) = scene.sell(sku="A-1", quantity=2)

@@ -15,7 +15,7 @@ from shopapp.plans import gate
 from shopapp.records import db
 from shopapp.records.models import Account, HeldReason, Incident, Order, OrderState, Shop, UsageEntry
 from shopapp.work import claim
-from tests.unit.orders.scene import ORDERS, Scene
+from tests.unit.orders.scene import ORDERS, Scene, both_databases
 
 LOST = ["commit_then_reset", "commit_then_status"]
 NEVER_RUN = ["reset"]
@@ -94,6 +94,7 @@ class Killed(BaseException):
     """The process dies here."""
 
 
+@both_databases
 @pytest.mark.parametrize("unique", [True, False])
 @pytest.mark.parametrize("window", ["before_send", "after_answer", "before_intent"])
 def test_a_process_that_dies_leaves_no_second_order(
@@ -127,6 +128,7 @@ def test_a_process_that_dies_leaves_no_second_order(
     assert len(scene.made(order_id)) == 1
 
 
+@both_databases
 def test_whoever_lost_its_lease_writes_nothing(scene: Scene) -> None:
     scene.product("A-1")
     (order_id,) = scene.sell(sku="A-1")
@@ -233,6 +235,7 @@ def test_fifty_bad_orders_do_not_hold_up_the_good_ones(scene: Scene) -> None:
     assert before <= len(scene.box.ledger(system="shopify", key=scene.domain))
 
 
+@both_databases
 def test_over_the_plan_orders_are_held_and_created_once_when_there_is_room(scene: Scene) -> None:
     scene.product("A-1")
     with db.writing() as s:

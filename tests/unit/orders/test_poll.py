@@ -16,9 +16,10 @@ from shopapp.orders import poll, stored
 from shopapp.records import db
 from shopapp.records.models import Account, AccountStatus, HeldReason, Incident, Order, OrderState
 from shopapp.work import claim
-from tests.unit.orders.scene import POLLS, Scene
+from tests.unit.orders.scene import POLLS, Scene, both_databases
 
 
+@both_databases
 def test_every_page_is_saved_and_only_the_last_moves_the_cursor(scene: Scene) -> None:
     scene.sell(sku="A-1", count=230)
     before = scene.account().cursor_at
@@ -89,6 +90,7 @@ def test_a_page_token_seen_before_is_a_loop() -> None:
         poll._ask(looping)
 
 
+@both_databases
 def test_orders_from_before_the_take_over_and_of_others_are_set_aside_with_their_reason(scene: Scene) -> None:
     old = (clock.now() - timedelta(hours=2)).isoformat()
     now = clock.now().isoformat()
@@ -123,6 +125,7 @@ def test_an_order_that_was_unpaid_is_imported_once_it_is_paid(scene: Scene) -> N
     assert len(scene.made(order_id)) == 1
 
 
+@both_databases
 def test_an_order_that_cannot_be_kept_does_not_take_its_page_along(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
