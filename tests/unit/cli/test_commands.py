@@ -1,0 +1,95 @@
+"""Commands as a person runs them: one sentence on a wrong setting, migrate, doctor masks secrets, rotate-keys."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shopapp.keys import fresh_key
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "PYTHONPATH")}
+    return kept | {
+        "SHOPAPP_DATA": str(tmp_path / "data"),
+        "SHOPIFY_API_KEY": "key",
+        "SHOPIFY_API_SECRET": secrets.token_hex(24),
+        "APP_URL": "https://app.shop.test",
+        "SECRET_KEY": secrets.token_hex(32),
+        "ENCRYPTION_KEY": fresh_key(),
+    }
+
+
+def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "shopapp.cli", *arguments]
+    return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("command", ["up", "web", "worker", "scheduler"])
+def test_serving_commands_refuse_a_missing_secret_in_one_sentence(env: dict[str, str], command: str) -> None:
+    done = run({**env, "SECRET_KEY": ""}, command)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "shopapp: SECRET_KEY is not set (signs cookies; 32 characters or more, not the client secret)."
+
+
+def test_migrate_makes_the_database_and_can_be_repeated(env: dict[str, str]) -> None:
+    for _ in range(2):
+        done = run(env, "migrate")
+        assert done.returncode == 0, done.stderr
+    assert (Path(env["SHOPAPP_DATA"]) / "shopapp.db").exists()
+
+
+def test_doctor_tells_what_is_wrong_and_shows_no_secret(env: dict[str, str]) -> None:
+    run(env, "migrate")
+    done = run({**env, "AMAZON_CLIENT_SECRET": "hush-hush-hush-hush", "DATABASE_URL": ""}, "doctor")
+    assert done.returncode == 1
+    assert "ok       database" in done.stdout
+    assert "trouble  queue" in done.stdout
+    assert "trouble  mail       MAIL_SERVER is not set" in done.stdout
+    for name in ("SHOPIFY_API_SECRET", "SECRET_KEY", "ENCRYPTION_KEY"):
+        assert env[name] not in done.stdout + done.stderr
+    assert "hush" not in done.stdout
+
+
+def test_doctor_names_the_setting_that_keeps_it_from_serving(env: dict[str, str]) -> None:
+    done = run({**env, "ENCRYPTION_KEY": "c2hvcnQ="}, "doctor")
+    assert done.returncode == 1
+    assert "Not ready to serve: ENCRYPTION_KEY must be base64 of exactly 32 bytes." in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_rotated_keys_open_everything_with_the_new_key_alone(env: dict[str, str]) -> None:
+    run(env, "migrate")
+    seed = (
+        "from shopapp import create_app, clock; create_app()\n"
+        "from shopapp.records import db, vault; from shopapp.records.models import Shop\n"
+        "with db.writing() as s:\n"
+        "    shop = Shop(domain='a.myshopify.com', installed_at=clock.now(), uid='u'*32); vault.seal(shop, 'refresh_token', 'kept')\n"
+        "    s.add(shop)\n"
+    )
+    read = (
+        "from shopapp import create_app; create_app()\n"
+        "from shopapp.records import db, vault; from shopapp.records.models import Shop\n"
+        "with db.reading() as s: print(vault.unseal(s.query(Shop).one(), 'refresh_token'))\n"
+    )
+
+    def python(code: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert python(seed, env).returncode == 0
+    new = fresh_key()
+    both = {**env, "ENCRYPTION_KEY": f"{new},{env['ENCRYPTION_KEY']}"}
+    done = run(both, "rotate-keys")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1 secrets encrypted anew")
+    assert run(both, "rotate-keys").stdout.startswith("0 secrets encrypted anew")
+    assert python(read, {**env, "ENCRYPTION_KEY": new}).stdout.strip() == "kept"
