@@ -71,12 +71,15 @@ def account_works(
     `seller` is who answered, when the call told: another seller than the account's heals nothing (False). `missing`
     names the parts that had to be left out for want of a permission (None: the call says nothing about that). A
     deactivated account stays so unless `activate`, which only a person's repair gives. Once healed it is due at once.
+    The first proof of an account that never worked belongs to accounts.settle, which grants its sites too: else False.
     """
     if seller is not None and (seller.realm, seller.seller_id) != (account.realm, account.seller_id):
         return False
     now = clock.now()
     outages.channel_answered(s, account.channel, account.realm)
     account.last_checked_at = now
+    if account.status == AccountStatus.PENDING and not activate:
+        return False
     account.attempt, account.poll_words = 0, ""
     if missing is not None and sorted(set(missing)) != account.missing:
         account.missing = sorted(set(missing))

@@ -253,6 +253,12 @@ def test_a_refusal_before_it_ever_worked_is_pending_and_as_loud() -> None:
         assert invariants.check(s) == []
 
 
+def test_a_first_proof_alone_does_not_activate_an_account_that_has_no_sites_yet() -> None:
+    account_id = make(status=AccountStatus.PENDING)
+    assert not works(account_id, Seller("eu", account(account_id).seller_id or ""))
+    assert account(account_id).status == AccountStatus.PENDING
+
+
 def test_a_missing_permission_leaves_the_account_active_and_is_told_apart() -> None:
     account_id = make()
     apply(account_id, PermissionMissing("role", "denied"))
