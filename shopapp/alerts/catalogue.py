@@ -116,6 +116,7 @@ _KINDS = (
         "/accounts",
         N_("See the accounts"),
         rank=6,
+        inbox=True,
     ),
     Kind(
         "our_fault",

@@ -6,6 +6,7 @@ MAIL_DIGEST_SECONDS. Incidents join a mail only while it is `waiting`: one that 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from shopapp import clock
 from shopapp.logs import event
-from shopapp.records import vault
+from shopapp.records import db, vault
 from shopapp.records.journal import note
 from shopapp.records.models import Category, Incident, Mail, MailState, Shop
 from shopapp.records.vault import new_uid
@@ -149,10 +150,15 @@ def to_operator(s: Session, kind: str, params: dict[str, Any]) -> bool:
     event(log, "operator_told", logging.ERROR, kind=kind, params=params, mailed=bool(address))
     key = kind[:32]
     told = select(Mail.id).where(Mail.kind == "operator", Mail.category == key)
-    if not address or s.scalar(told.where(Mail.created_at > clock.now() - OPERATOR_EVERY).limit(1)):
+    now = clock.now()
+    if not address or s.scalar(told.where(Mail.created_at > now - OPERATOR_EVERY).limit(1)):
         return False
-    queue(s, None, "operator", category=key, to_address=address, params=params)
-    return True
+    # Many accounts meet our fault in the same moment: of those who saw no mail yet, one name can be taken once.
+    hour = int(now.timestamp() // OPERATOR_EVERY.total_seconds())
+    name = hashlib.sha256(f"operator:{key}:{hour}".encode()).hexdigest()[:32]
+    row = {"uid": name, "kind": "operator", "category": key, "to_address": address, "params": params}
+    row |= {"state": MailState.WAITING, "created_at": now, "due_at": now}
+    return db.insert_new(s, Mail, row, key=["uid"])
 
 
 def slot_today(s: Session, address: str, category: str) -> datetime | None:

@@ -144,9 +144,9 @@ class Life:
     def tick(self, *categories: str) -> None:
         """Tick these categories of mails and save."""
         page = self.merchant.visit("/settings")
-        form = page.form("notifications")
+        form = page.form("settings")
         kept = [value for name, value in form.pairs if name == "notify"]
-        assert self.merchant.submit(page, form.id, notify=[*kept, *categories]).status == 200
+        assert self.merchant.submit(page, "settings", notify=[*kept, *categories]).status == 200
 
     # --- what we have -------------------------------------------------------------------------------------------------
 
