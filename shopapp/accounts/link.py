@@ -106,6 +106,8 @@ def link_as_new(shop_id: int, user_id: str, token: str) -> Outcome:
 
 def set_take_over(s: Session, account: Account, when: datetime, user_id: str) -> None:
     """Orders created at or after `when` are imported and lower the stock; polling begins at once."""
+    # Marketplaces tell whole seconds: a sale in the very second of the take-over is ours.
+    when = when.replace(microsecond=0)
     account.take_over_at = when
     if account.status == AccountStatus.ACTIVE and account.importing:
         account.due_at = clock.now()
