@@ -5,11 +5,13 @@ Reads only; what happens to the order is written by `place` and `outcome`.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import not_, or_, select
+from sqlalchemy.orm import load_only
 
 from marketplaces.data import Order as Sale
 from shopapp import clock
@@ -20,6 +22,9 @@ from shopapp.records.models import Order, OrderLine, OrderState, Shop
 from shopapp.runtime import config
 from shopapp.work.claim import Claim
 
+TOKENS = 40
+_tokens: OrderedDict[str, None] = OrderedDict()
+_lock = threading.Lock()
 LOOKED_AHEAD = 500  # due orders whose SKUs are asked for along with one
 SENDABLE = (OrderState.RECEIVED, OrderState.FAILED, OrderState.SENDING)
 
@@ -54,6 +59,7 @@ def settle_time() -> timedelta:
 
 def read(row: Order, shop: Shop, mine: Claim) -> Job:
     """The claimed row as a job."""
+    _ours(mine.token)
     try:
         sale = stored.unpack(row.payload) if row.payload else None
     except (KeyError, ValueError, TypeError):
@@ -79,31 +85,28 @@ def read(row: Order, shop: Shop, mine: Claim) -> Job:
     )
 
 
-def _others(s: Session, job: Job) -> list[Order]:
-    """Due orders of the shop that this process works on or may claim next, oldest due first."""
-    now = clock.now()
-    mine = or_(Order.lease_until.is_(None), Order.lease_until < now, Order.lease_token == job.mine.token)
-    found = (
-        select(Order)
-        .where(
-            Order.shop_id == job.shop_id, Order.state.in_(SENDABLE), Order.due_at <= now, Order.id != job.mine.id, mine
-        )
-        .order_by(Order.due_at, Order.id)
-        .limit(BATCH - 1)
-    )
-    return list(s.scalars(found))
-
-
 def others_to_look_up(job: Job) -> list[Asked]:
-    """Whom to ask for along with this job: due orders that will have to be looked up as well."""
-    settled = clock.now() - settle_time()
+    """Whom to ask for along with this job: due orders that this process works on or may claim next, oldest due first."""
+    now = clock.now()
+    free = or_(Order.lease_until.is_(None), Order.lease_until < now, Order.lease_token.in_(_ours(job.mine.token)))
+    never_sent = (Order.first_send.is_(True)) & (Order.sends == 0)
+    settled = or_(Order.sent_at.is_(None), Order.sent_at <= now - settle_time())
+    due = (Order.shop_id == job.shop_id, Order.state.in_(SENDABLE), Order.due_at <= now, Order.id != job.mine.id)
+    columns = (Order.id, Order.channel, Order.realm, Order.seller_id, Order.remote_order_id)
+    found = select(Order).options(load_only(*columns)).where(*due, free, settled, not_(never_sent))
     with db.reading() as s:
-        rows = _others(s, job)
-        return [
-            Asked(row.id, row.ref)
-            for row in rows
-            if not (row.first_send and row.sends == 0) and (row.sent_at is None or row.sent_at <= settled)
-        ]
+        rows = s.scalars(found.order_by(Order.due_at, Order.id).limit(4 * BATCH))  # some are being looked up already
+        return [Asked(row.id, row.ref) for row in rows]
+
+
+def _ours(token: str) -> list[str]:
+    """The leases under which this process has worked lately."""
+    with _lock:
+        _tokens[token] = None
+        _tokens.move_to_end(token)
+        while len(_tokens) > TOKENS:
+            _tokens.popitem(last=False)
+        return list(_tokens)
 
 
 def others_skus(job: Job) -> list[str]:

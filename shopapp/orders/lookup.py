@@ -80,6 +80,7 @@ class Lookups:
 
     def __init__(self) -> None:
         self._answers: dict[int, Looked] = {}
+        self._served: dict[int, datetime] = {}  # who has had an answer lately: on its way, not asked along again
         self._lock = threading.Lock()
         self._asking: dict[int, threading.Lock] = {}
 
@@ -94,17 +95,28 @@ class Lookups:
             found = self._take(mine)
             if found is not None:
                 return found
-            company = [one for one in others() if one.order_id != mine.order_id][: BATCH - 1]
+            company = self._unasked(mine, others())
             at = clock.now()
             answers = read(admin, [mine.ref, *(one.ref for one in company)])
             with self._lock:
-                self._answers = {key: kept for key, kept in self._answers.items() if kept.at > at - LIFE}
                 self._answers |= {one.order_id: Looked(answers[one.ref], at) for one in company}
+                self._served[mine.order_id] = at
         return Looked(answers[mine.ref], at)
 
+    def _unasked(self, mine: Asked, others: Iterable[Asked]) -> list[Asked]:
+        """Those of `others` whose answer is neither at hand nor on its way."""
+        oldest = clock.now() - LIFE
+        with self._lock:
+            self._answers = {key: kept for key, kept in self._answers.items() if kept.at > oldest}
+            self._served = {key: at for key, at in self._served.items() if at > oldest}
+            known = {mine.order_id, *self._answers, *self._served}
+        return [one for one in others if one.order_id not in known][: BATCH - 1]
+
     def _take(self, mine: Asked) -> Looked | None:
+        now = clock.now()
         with self._lock:
             found = self._answers.pop(mine.order_id, None)
-        if found is None or found.at <= clock.now() - LIFE:
-            return None
+            if found is None or found.at <= now - LIFE:
+                return None
+            self._served[mine.order_id] = now
         return found if mine.not_before is None or found.at >= mine.not_before else None
