@@ -37,6 +37,7 @@ class Life:
         self.email: str = box.get(f"/shops/{self.domain}")["email"]
         self.merchant = Merchant(box.url, box.app_url, self.domain)
         self.others: list[Life] = []
+        self.still = False
         home = self.merchant.open("/")
         assert home.status == 200, home.text[:300]
         with db.reading() as s:
@@ -59,12 +60,17 @@ class Life:
 
     def pass_time(self, **by: float) -> None:
         """Let time pass for us and for the sandbox alike; nothing works meanwhile."""
-        clock.travel(by=timedelta(**by))
+        clock.travel(by=timedelta(**by), freeze=self.still)
         self.box.set_clock(clock.now())
+
+    def stand_still(self, still: bool = True) -> None:
+        """From now on our clock moves only when told; False: it runs again."""
+        self.still = still
+        clock.travel(clock.now(), freeze=still)
 
     def stand_at(self, moment: datetime) -> None:
         """Put both clocks there."""
-        clock.travel(moment)
+        clock.travel(moment, freeze=self.still)
         self.box.set_clock(clock.now())
 
     def work(self, **by: float) -> None:
