@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, g, redirect, render_template, request
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 from werkzeug.wrappers import Response as AnyResponse
 
 from marketplaces.channel import Channel
@@ -71,13 +71,16 @@ def trouble(s: Session, account: Account) -> Trouble | None:
     if incident is None:
         return None
     words = wording.of_incident(language(), incident)
-    return Trouble(words, account.cause_words or incident.words, account.cause_call, account.cause_at or incident.opened_at)
+    return Trouble(
+        words, account.cause_words or incident.words, account.cause_call, account.cause_at or incident.opened_at
+    )
 
 
 def listed(s: Session) -> dict[str, list[Account]]:
     """All accounts of the shop, each in exactly one of: connected, waiting, deactivated."""
     tables: dict[str, list[Account]] = {"connected": [], "waiting": [], "deactivated": []}
-    for account in s.scalars(select(Account).where(Account.shop_id == g.shop_id).order_by(Account.label, Account.id)):
+    found = select(Account).where(Account.shop_id == g.shop_id).options(selectinload(Account.sites))
+    for account in s.scalars(found.order_by(Account.label, Account.id)):
         match account.status:
             case AccountStatus.ACTIVE:
                 tables["connected"].append(account)
@@ -125,7 +128,7 @@ def edit_page(account_id: int, **more: Any) -> str:
             "needs_login": repair.needs_login(account),
             "sync": sync_state(account),
             "backfills": _backfills(s, account),
-            "journal": journal_of(s, f"account:{account.id}"),
+            "journal": journal_of(s, f"account:{account.id}", 30),
             "offers_import": _offers_import(account),
         }
     return render_template("accounts/edit.html", **shown, **more)
@@ -168,14 +171,14 @@ def save(account_id: int) -> AnyResponse | tuple[str, int]:
         wanted |= {"sites": form.getlist("sites"), "importing": "importing" in form, "take_over": "take_over" in form}
     with db.reading() as s:
         of_shop(s, account_id)
-    return after(account_id, repair.save(g.shop_id, g.visitor.user_id, account_id, wanted), "saved")
+    return after(account_id, repair.save(g.shop_id, g.visitor.user_id, account_id, wanted), "account")
 
 
-def after(account_id: int, outcome: Outcome, toast: str) -> AnyResponse | tuple[str, int]:
-    """Where an outcome of saving or repairing leads: on, to the login, or back to the page with what is wrong."""
+def after(account_id: int, outcome: Outcome, form: str) -> AnyResponse | tuple[str, int]:
+    """Where an outcome of saving or repairing leads: on, to the login, or back to `form` with what is wrong."""
     match outcome.kind:
         case "saved":
-            return redirect(f"/accounts/{account_id}?done={toast}", 303)
+            return redirect(f"/accounts/{account_id}?done=saved", 303)
         case "linked":
             target = "import" if outcome.ask_take_over else ""
             return redirect(f"/accounts/{outcome.account_id}/{target}?done=account_repaired".replace("/?", "?"), 303)
@@ -185,7 +188,7 @@ def after(account_id: int, outcome: Outcome, toast: str) -> AnyResponse | tuple[
             return redirect(f"/accounts/{account_id}/manual", 303)
         case _:
             typed = {"label": request.form["label"]} if "label" in request.form else {}
-            return edit_page(account_id, error=outcome, typed=typed), 422
+            return edit_page(account_id, error=outcome, error_form=form, typed=typed), 422
 
 
 @blueprint.post("/accounts/<int:account_id>/deactivate")
@@ -201,7 +204,7 @@ def activate(account_id: int) -> AnyResponse | tuple[str, int]:
     """Go to the marketplace's login (typed credentials are tested at once)."""
     with db.reading() as s:
         of_shop(s, account_id)
-    return after(account_id, repair.activate(g.shop_id, g.visitor.user_id, account_id), "saved")
+    return after(account_id, repair.activate(g.shop_id, g.visitor.user_id, account_id), "activate")
 
 
 @blueprint.post("/accounts/<int:account_id>/renew")
@@ -209,7 +212,7 @@ def renew(account_id: int) -> AnyResponse | tuple[str, int]:
     """Log in again before the permission ends."""
     with db.reading() as s:
         of_shop(s, account_id)
-    return after(account_id, repair.renew(g.shop_id, g.visitor.user_id, account_id), "saved")
+    return after(account_id, repair.renew(g.shop_id, g.visitor.user_id, account_id), "renew")
 
 
 @blueprint.post("/accounts/<int:account_id>/sync")

@@ -16,7 +16,7 @@ from shopapp.accounts.line import keys_of
 from shopapp.accounts.outcome import Outcome
 from shopapp.orders import backfill
 from shopapp.records import db
-from shopapp.records.models import Account, LoginDoor, Shop
+from shopapp.records.models import Account, AccountStatus, LoginDoor, Shop
 from shopapp.runtime import config
 from shopapp.web.accounts import channel_of, edit_page, of_shop, realm_label
 from shopapp.web.presentation import _
@@ -25,6 +25,7 @@ from shopapp.work import bell
 
 blueprint = Blueprint("accounts_new", __name__)
 LONGEST = timedelta(days=365)
+QUESTIONS = ("taken", "wrong_seller")  # outcomes that ask something, on a page of their own
 
 
 def offered() -> list[Channel]:
@@ -33,10 +34,10 @@ def offered() -> list[Channel]:
 
 
 def _channel(key: str) -> Channel:
-    for channel in offered():
-        if channel.key == key:
-            return channel
-    abort(404)
+    found = {channel.key: channel for channel in offered()}
+    if key not in found:
+        abort(404)
+    return found[key]
 
 
 @blueprint.get("/accounts/new")
@@ -76,7 +77,7 @@ def login(key: str) -> AnyResponse:
 
 
 @blueprint.post("/accounts/new/<key>/manual")
-def typed_new(key: str) -> AnyResponse | tuple[str, int]:
+def typed_new(key: str) -> AnyResponse | str | tuple[str, int]:
     """Link with typed credentials, tested live."""
     channel = _channel(key)
     realm = request.form.get("realm") or channel.realms[0].key
@@ -87,9 +88,14 @@ def typed_new(key: str) -> AnyResponse | tuple[str, int]:
         abort(400)
     if outcome.kind == "linked":
         return redirect(_after_link(outcome), 303)
-    if outcome.kind == "invalid" or outcome.account_id is None:
-        return _new(channel, outcome), 422
-    return _told(outcome, channel), 422
+    return _told(outcome, channel) if outcome.kind in QUESTIONS else (_new(channel, outcome), 422)
+
+
+@blueprint.get("/accounts/new/<key>/manual")
+@blueprint.get("/accounts/new/<key>/login")
+def reloaded(key: str) -> AnyResponse:
+    """Somebody loads the address of a form again: the page it is on."""
+    return redirect(f"/accounts/new/{_channel(key).key}")
 
 
 @blueprint.get("/accounts/<int:account_id>/manual")
@@ -109,7 +115,7 @@ def _manual(account_id: int, refused: Outcome | None) -> str:
 
 
 @blueprint.post("/accounts/<int:account_id>/manual")
-def typed_again(account_id: int) -> AnyResponse | tuple[str, int]:
+def typed_again(account_id: int) -> AnyResponse | str | tuple[str, int]:
     """Test what was typed by a live call as the same seller, then use it."""
     with db.reading() as s:
         account = of_shop(s, account_id)
@@ -118,7 +124,7 @@ def typed_again(account_id: int) -> AnyResponse | tuple[str, int]:
     outcome = link.typed(g.shop_id, g.visitor.user_id, channel.key, account.realm, values, account_id)
     if outcome.kind == "linked":
         return redirect(_after_link(outcome), 303)
-    return _manual(account_id, outcome), 422
+    return _told(outcome, channel) if outcome.kind in QUESTIONS else (_manual(account_id, outcome), 422)
 
 
 @blueprint.get("/accounts/linked")
@@ -162,9 +168,19 @@ def resume(choice: str) -> AnyResponse | str:
     return _answer(outcome)
 
 
+@blueprint.get("/accounts/linked/<choice>")
+def answered(choice: str) -> AnyResponse:
+    """Somebody loads the address of an answer again: what came of it is in the list."""
+    return redirect("/accounts")
+
+
 @blueprint.get("/accounts/<int:account_id>/import")
-def ask(account_id: int) -> str:
+def ask(account_id: int) -> AnyResponse | str:
     """*Has another app imported until now?* Take over from now is chosen already: one click."""
+    with db.reading() as s:
+        account = of_shop(s, account_id)
+    if account.status != AccountStatus.ACTIVE or account.take_over_at is not None:
+        return redirect(f"/accounts/{account_id}")
     return _ask(account_id, {})
 
 
@@ -205,7 +221,7 @@ def day_typed(text: str, shop: Shop) -> tuple[datetime | None, str]:
     """The start of a typed day in the shop's zone, in UTC, or what is wrong with it."""
     try:
         day = datetime.fromisoformat(text[:10]).replace(tzinfo=i18n.zone(shop.timezone)).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None, _("Give the day as year, month and day.")
     if day > clock.now():
         return None, _("Choose a day in the past.")

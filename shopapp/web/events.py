@@ -7,25 +7,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from shopapp import i18n
 from shopapp.alerts.causes import CAUSES
 from shopapp.i18n import N_
 from shopapp.records.models import JournalEntry
-from shopapp.web.presentation import _
+from shopapp.web.presentation import HELD_REASONS, _, language, timezone
+from shopapp.web.reasons import IGNORED
 
 # key -> (tone, sentence); %(name)s come from the entry's params
 EVENTS: dict[str, tuple[str, str]] = {
-    "order_found": ("", N_("Found on the marketplace (%(remote_state)s)")),
+    "order_found": ("", N_("Found on the marketplace, state there: %(remote_state)s")),
     "order_picked_up": ("", N_("Picked up for import")),
     "order_ready": ("", N_("Paid and ready to be imported")),
     "order_sending": ("", N_("Sent to Shopify, try %(tries)s")),
-    "order_unanswered": ("bad", N_("Shopify gave no clear answer; we look whether the order is there before anything is sent again")),
+    "order_unanswered": (
+        "bad",
+        N_("Shopify gave no clear answer; we look for the order before anything is sent again"),
+    ),
     "order_imported": ("good", N_("In Shopify as %(name)s")),
     "order_failed": ("bad", N_("Not imported: %(cause)s")),
-    "order_held": ("", N_("Held")),
-    "order_ignored": ("", N_("Not imported on purpose")),
+    "order_held": ("", N_("Held: %(reason)s")),
+    "order_ignored": ("", N_("Not imported on purpose: %(reason)s")),
     "released": ("", N_("Released, waiting to be created")),
     "retry_asked": ("", N_("Another try was asked for")),
-    "retried": ("", N_("Another try")),
     "remote_state_changed": ("", N_("State on the marketplace: %(before)s → %(now)s")),
     "reference_taken": ("", N_("Shopify already has an order with this reference; we look it up")),
     "made_by_another_app": ("good", N_("Found in Shopify, made by another app; bound to it (found in %(found_in)s)")),
@@ -36,16 +40,14 @@ EVENTS: dict[str, tuple[str, str]] = {
     "cancelled_before_import": ("", N_("Cancelled on the marketplace before it was imported")),
     "cancelled_while_sending": ("", N_("Cancelled on the marketplace while it was being created")),
     "cancelled_in_shopify": ("", N_("Cancelled in Shopify, stock put back")),
-    "cancel_asked": ("", N_("Cancelling in Shopify")),
     "cancel_refused": ("bad", N_("Shopify refused to cancel the order")),
     "cancel_left_to_other_app": ("", N_("The order was made by another app; cancel it there")),
     "mailed": ("", N_("E-mail sent to %(to)s")),
     "mail_cancelled": ("", N_("E-mail not sent, because it was solved or switched off")),
     "address_refused": ("bad", N_("The mail server refused the alert address")),
-    "orders_found": ("", N_("%(new)s new orders found")),
+    "orders_found": ("", N_("New orders found: %(new)s")),
     "sweep_started_over": ("", N_("The marketplace forgot our place in its list; the list is read again")),
-    "backfill_done": ("good", N_("Import of older orders finished: %(found)s found")),
-    "backfill_started": ("", N_("Import of older orders started")),
+    "backfill_done": ("good", N_("Import of older orders finished, orders found: %(found)s")),
     "account_linked": ("good", N_("Connected as seller %(seller)s")),
     "account_works": ("good", N_("The connection works")),
     "account_broken": ("bad", N_("The marketplace refuses our access: %(cause)s")),
@@ -58,10 +60,10 @@ EVENTS: dict[str, tuple[str, str]] = {
     "login_declined": ("", N_("The login was given up at the marketplace")),
     "login_failed": ("bad", N_("The login could not be completed")),
     "import_taken_over": ("bad", N_("Another shop imports the orders of %(sites)s now")),
-    "expiry_notice": ("next", N_("Expires in %(days)s days")),
+    "expiry_notice": ("next", N_("Days until the connection ends: %(days)s")),
     "plan_changed": ("", N_("Plan changed from %(before)s to %(after)s")),
     "installed": ("", N_("App installed")),
-    "reinstalled": ("", N_("App installed again")),
+    "installed_again": ("", N_("App installed again")),
     "uninstalled": ("", N_("App uninstalled")),
     "scopes_changed": ("", N_("Permissions in Shopify changed")),
     "shop_paused": ("bad", N_("Shopify does not let us work for the shop")),
@@ -79,6 +81,15 @@ class Line:
     tone: str
 
 
+# Sentences without the part that is not always told: key -> (that part, the sentence without it)
+SHORTER: dict[str, tuple[str, str]] = {
+    "order_found": ("remote_state", N_("Found on the marketplace")),
+    "order_held": ("reason", N_("Held")),
+    "order_ignored": ("reason", N_("Not imported on purpose")),
+}
+_MOMENTS = ("when", "ends_at")
+
+
 class _Dashes(dict[str, object]):
     def __missing__(self, key: str) -> str:
         return "–"
@@ -88,6 +99,10 @@ def _shown(params: Mapping[str, Any]) -> _Dashes:
     shown = _Dashes()
     for key, value in params.items():
         shown[key] = ", ".join(str(part) for part in value) if isinstance(value, list) else value
+    for key in _MOMENTS:
+        shown[key] = _moment(str(params.get(key, "")))
+    reason = str(params.get("reason", ""))
+    shown["reason"] = _(HELD_REASONS.get(reason, "") or IGNORED.get(reason, "") or reason)
     cause = CAUSES.get(str(params.get("cause", "")))
     if cause:
         shown["cause"] = _(cause.title) % _Dashes({**params, **shown, "cause": ""})
@@ -102,6 +117,17 @@ def lines(entries: Iterable[JournalEntry]) -> list[Line]:
 def line(entry: JournalEntry) -> Line:
     """One journal row in words."""
     tone, sentence = EVENTS.get(entry.event, ("", entry.event.replace("_", " ")))
-    return Line(entry.at, _(sentence) % _shown(entry.params or {}) if "%(" in sentence else _(sentence), entry.words, tone)
+    params = entry.params or {}
+    part, without = SHORTER.get(entry.event, ("", ""))
+    if part and not params.get(part):
+        sentence = without
+    text = _(sentence) % _shown(params) if "%(" in sentence else _(sentence)
+    return Line(entry.at, text, entry.words, tone)
 
 
+def _moment(text: str) -> str:
+    """A stored time in the shop's zone; what cannot be read stays as it is."""
+    try:
+        return i18n.moment(language(), datetime.fromisoformat(text), timezone())
+    except ValueError:
+        return text

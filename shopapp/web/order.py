@@ -25,44 +25,12 @@ from shopapp.runtime import config
 from shopapp.web.accounts import journal_of
 from shopapp.web.events import Line
 from shopapp.web.presentation import HELD_REASONS, _, language
+from shopapp.web.reasons import FETCHED_LATER, FLAGS, HOW, IGNORED
 from shopapp.web.session import current_shop
 from shopapp.work import bell
 
 blueprint = Blueprint("order", __name__)
 SOON = timedelta(minutes=2)  # what is due within it is watched by the page until it settles
-
-# Why an order is left alone on purpose.
-IGNORED: dict[str, str] = {
-    "before_take_over": N_("It was placed before the import of this account began. Import older orders to get it."),
-    "already_shipped": N_("It was shipped already when it was found. Import older orders to get it."),
-    "cancelled": N_("It was cancelled already when it was found."),
-    "fulfilled_by_amazon": N_("Amazon ships it from its own warehouse, so there is nothing for the shop to do."),
-    "non_amazon": N_("It was not sold on Amazon: another shop hands it to Amazon only for shipping."),
-}
-FETCHED_LATER = ("before_take_over", "already_shipped")
-# What the merchant should know before packing.
-FLAGS: dict[str, str] = {
-    "cancel_requested": N_("The buyer asks to cancel"),
-    "replacement": N_("Replacement, sent free of charge"),
-    "partially_shipped": N_("Shipped in part already"),
-    "gift": N_("Gift"),
-    "prime": N_("Prime"),
-    "business": N_("Business order"),
-    "premium": N_("Premium shipping"),
-    "preorder": N_("Pre-order"),
-    "easy_ship": N_("Collected by Amazon's carrier"),
-    "delivery_by_amazon": N_("Delivered by Amazon"),
-    "in_store_pick_up": N_("Picked up in the store"),
-    "no_price_yet": N_("No price was told yet"),
-    "no_tax_told": N_("The marketplace told no tax"),
-    "tax_outside_total": N_("Tax is collected by the marketplace, on top of the total"),
-    "no_address": N_("No address was told"),
-}
-HOW: dict[str, str] = {
-    "created": N_("Created by this app"),
-    "found": N_("Created by this app, found after an answer was lost"),
-    "prior": N_("Made by another app before; only linked here"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +106,8 @@ def taxes(sale: Sale | None) -> Money | None:
     """How much tax the marketplace told, all lines and charges together."""
     if sale is None:
         return None
-    told = [tax.amount for part in (*sale.lines, *sale.charges) for tax in part.taxes]
+    told = [tax.amount for line in sale.lines for tax in line.taxes]
+    told += [tax.amount for charge in sale.charges for tax in charge.taxes]
     return _sum(told, sale.currency) if told else None
 
 
