@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from shopapp.i18n import N_
 from shopapp.records.models import Account, AuditEntry
-from shopapp.web.presentation import _
+from shopapp.web.presentation import _, ngettext
 
 DEEDS: dict[str, str] = {
     "account_activated": N_("Account activated"),
@@ -47,19 +47,7 @@ DEEDS: dict[str, str] = {
     "unsubscribed": N_("E-mails of a kind stopped by the link in an e-mail"),
 }
 # Changes whose value says something to a person; the others only make the line longer.
-_TOLD = (
-    "before",
-    "after",
-    "category",
-    "count",
-    "label",
-    "orders",
-    "sites",
-    "sites_on",
-    "sites_off",
-    "importing",
-    "when",
-)
+_TOLD = ("category", "label", "sites", "sites_on", "sites_off", "when", "seller")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +80,15 @@ def _deeds(entries: Iterable[AuditEntry], labels: Mapping[str, str]) -> Iterable
 
 def _told(changes: Mapping[str, Any]) -> str:
     parts = []
+    if "after" in changes:
+        parts.append(f"{changes.get('before') or '–'} → {changes['after'] or '–'}")
     for key in _TOLD:
         value = changes.get(key)
-        if value not in (None, "", [], {}):
-            shown = " → ".join(map(str, value)) if key == "label" and isinstance(value, list) else value
-            parts.append(", ".join(map(str, shown)) if isinstance(shown, list) else str(shown))
+        if isinstance(value, list):
+            value = (" → " if key == "label" else ", ").join(map(str, value))
+        if value:
+            parts.append(str(value))
+    count = changes.get("count", changes.get("orders"))
+    if isinstance(count, int):
+        parts.append(ngettext("%(count)s order", "%(count)s orders", count))
     return ", ".join(parts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from shopapp.orders.retry import SKU_CAUSES
+from shopapp.orders.outcome import SKU_CAUSES
 from shopapp.records.models import Account, NotificationChoice, Order, OrderLine, OrderState, Shop
 from shopapp.web.presentation import _
 

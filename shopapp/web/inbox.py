@@ -14,6 +14,7 @@ from shopapp.alerts import inbox, wording
 from shopapp.records import db
 from shopapp.records.models import Account, AccountStatus, InboxMessage, Incident
 from shopapp.shops import privacy
+from shopapp.web.accounts import realm_label
 from shopapp.web.presentation import language
 from shopapp.web.session import current_shop
 
@@ -44,6 +45,7 @@ def _shown(s: Session, row: InboxMessage) -> dict[str, Any]:
         "resolved_at": incident.resolved_at if incident else None,
         "channel_steps": repair.steps(account) if account is not None and broken else [],
         "our_app": repair.our_app(account) if account is not None and broken else None,
+        "region": realm_label(account) if account is not None and broken else "",
         "download": row.kind == privacy.DATA_REQUEST,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any
@@ -110,8 +110,8 @@ def moment(when: datetime | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(when.isoformat(timespec="seconds"), text)
 
 
-def day(when: datetime | None) -> str:
-    """A calendar day in the shop's zone; a dash for None."""
+def day(when: datetime | date | None) -> str:
+    """A calendar day, of a moment in the shop's zone; a dash for None."""
     return "–" if when is None else i18n.day(language(), when, timezone())
 
 

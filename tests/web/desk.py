@@ -80,7 +80,9 @@ class Page:
         tags = Tags()
         tags.feed(self.html)
         return [
-            has for tag, has in tags.found if tag == name and all(has.get(key) == one for key, one in attributes.items())
+            has
+            for tag, has in tags.found
+            if tag == name and all(has.get(key) == one for key, one in attributes.items())
         ]
 
     @property
@@ -264,4 +266,3 @@ def open_desk(queue: Queue, folder: Path, **settings: str) -> Iterator[Desk]:
         db.engine().dispose()
     bell.connection().close()
     bell.connection.cache_clear()
-

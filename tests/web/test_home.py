@@ -135,7 +135,7 @@ def test_orders_in_a_strange_state_and_other_totals_are_lines_of_their_own(desk:
     page = desk.get("/")
     assert "Held, because the marketplace gives them a state that we do not know" in page.text
     assert "/orders?held=unknown" in page.links
-    assert "2 orders</s-badge> <s-link href=\"/orders?state=imported\">Created with another total" in page.text
+    assert '2 orders</s-badge> <s-link href="/orders?state=imported">Created with another total' in page.text
 
 
 def test_a_pause_a_missing_scope_and_an_unstarted_import_need_attention(desk: Desk) -> None:

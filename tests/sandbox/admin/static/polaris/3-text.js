@@ -115,7 +115,7 @@ names["s-icon"] = class extends Part {
 
 const listOf = (ordered) =>
   class extends Part {
-    static css = `:host { display: block; padding-inline-start: 20px; list-style: ${ordered ? "decimal" : "disc"}; }`;
+    static css = `:host { display: block; padding-inline-start: 20px; list-style: ${ordered ? "decimal" : "disc"}; counter-reset: list-item; }`;
     update() {
       this.setAttribute("role", "list");
     }
