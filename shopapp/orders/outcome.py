@@ -22,7 +22,10 @@ from shopapp.records.models import Account, HeldReason, Order, OrderState, Shop
 log = logging.getLogger(__name__)
 FAILED, HELD_UNKNOWN, TOTALS = "order_import_failed", "order_held_unknown", "totals_differ"
 DAILY = timedelta(days=1)
-RECHECK = timedelta(seconds=60)
+# After a product changed: Shopify's search learns of it a little later, so the order is looked at again in steps.
+RECHECK = {3: timedelta(seconds=5), 2: timedelta(seconds=15), 1: timedelta(seconds=30)}
+FRESH = timedelta(minutes=2)
+SKU_CAUSES = ("sku_unknown", "sku_ambiguous")
 Bound = Literal["created", "found", "prior"]
 
 
@@ -52,14 +55,21 @@ def naming(s: Session, row: Order) -> dict[str, Any]:
 def fail(s: Session, row: Order, cause: str, words: str = "", **params: Any) -> None:
     """Definitely not created, for `cause` (a key of the alerts' causes). Tried again within a day by itself."""
     words = redact(words)[:500]
-    left = int((row.cause_params or {}).get("rechecks", 0))
+    left = int((row.cause_params or {}).get("rechecks", 0)) or _fresh_catalogue(s, row, cause)
     row.state, row.held_reason = OrderState.FAILED, ""
     row.cause, row.cause_words = cause, words
     row.cause_params = {**params, "rechecks": left - 1} if left > 0 else params
-    row.due_at = clock.now() + (RECHECK if left > 0 else DAILY)
+    row.due_at = clock.now() + RECHECK.get(left, DAILY)
     note(s, row, "order_failed", words, cause=cause, **params)
     incidents.open_(s, row.shop_id, FAILED, subject(row), {**naming(s, row), "cause": cause, **params}, words)
     event(log, "order_failed", order=row.id, shop=row.shop_id, cause=cause)
+
+
+def _fresh_catalogue(s: Session, row: Order, cause: str) -> int:
+    """How often to look again because a product changed a moment ago and the search may not know it yet."""
+    changed_at = s.get_one(Shop, row.shop_id).catalogue_at
+    fresh = changed_at is not None and clock.now() - changed_at < FRESH
+    return len(RECHECK) if fresh and cause in SKU_CAUSES and row.cause != cause else 0
 
 
 def hold(s: Session, row: Order, reason: HeldReason) -> None:

@@ -13,9 +13,8 @@ from shopapp.records import db, journal
 from shopapp.records.models import Order, OrderState, Shop
 from shopapp.work import bell
 
-SKU_CAUSES = ("sku_unknown", "sku_ambiguous")
 # Shopify's index learns of a changed SKU some time after telling us: the order is looked at again a few times.
-RECHECKS = 3
+RECHECKS = len(outcome.RECHECK)
 
 
 def retry(s: Session, shop_id: int, order_ids: Iterable[int], user: str) -> int:
@@ -49,7 +48,7 @@ def product_changed(shop_id: int) -> None:
             return
         shop.catalogue_at = clock.now()
         count = 0
-        for row in s.scalars(_failed(shop_id).where(Order.cause.in_(SKU_CAUSES))):
+        for row in s.scalars(_failed(shop_id).where(Order.cause.in_(outcome.SKU_CAUSES))):
             row.cause_params = {**(row.cause_params or {}), "rechecks": RECHECKS}
             count += _now(s, row, "")
     if count:

@@ -139,7 +139,9 @@ def orders(story: Story, account: str) -> str:
     sync(story, account)
     story.wait("three orders in Shopify", lambda: set(good) <= set(story.created()))
     story.sold += good
-    story.wait("the failed order is shown", lambda: "LAMP-99" in story.merchant.visit(f"/orders?q={bad}").text)
+    story.wait("the failed order is found by its id", lambda: "Failed" in story.merchant.visit(f"/orders?q={bad}").text)
+    shown = story.merchant.visit(story.merchant.visit(f"/orders?q={bad}").link(bad))
+    check("LAMP-99" in shown.text, "its page names the SKU")
     story.wait(
         "the mail about it", lambda: any(bad in mail["text"] and "LAMP-99" in mail["text"] for mail in story.mails())
     )
