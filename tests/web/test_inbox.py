@@ -121,4 +121,5 @@ def test_more_than_a_page_is_reached_by_older_and_newer(desk: Desk) -> None:
     assert "/inbox?page=2" in first.links
     assert "/inbox?page=1" in second.links
     assert second.html.count("<s-table-row ") == 1
-    assert desk.get("/inbox?page=nonsense").status == 200
+    for page in ("nonsense", "-1", "9" * 40):
+        assert desk.get(f"/inbox?page={page}").status == 200

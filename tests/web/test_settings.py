@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
 
 from shopapp import clock
 from shopapp.alerts import choices
+from shopapp.config import ROOT
 from shopapp.records import db
 from shopapp.records.models import (
     AccountStatus,
@@ -19,6 +21,7 @@ from shopapp.records.models import (
     NotificationChoice,
     Order,
 )
+from shopapp.web.deeds import DEEDS
 from tests.web.desk import HOSTILE, Desk, Page, install
 
 ALL = [category.value for category in Category]
@@ -260,3 +263,10 @@ def test_looking_at_the_page_changes_nothing(desk: Desk) -> None:
         assert s.query(NotificationChoice).count() == 0
     for path in ("/settings/pause", "/settings/resume", "/settings/export", "/settings/test-mail", "/guide/dismiss"):
         assert desk.get(path).status in (404, 405)
+
+
+def test_each_deed_that_is_noted_has_words() -> None:
+    noted = re.compile(r"\baudit\(\s*s,\s*[\w.\[\]]+,\s*[\w.\"]+,\s*\"([a-z_.]+)\"")
+    found = {key for path in (ROOT / "shopapp").rglob("*.py") for key in noted.findall(path.read_text("utf-8"))}
+    assert len(found) > 20
+    assert found <= set(DEEDS)
