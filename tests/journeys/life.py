@@ -14,7 +14,7 @@ from shopapp import clock, jobs, runtime
 from shopapp.config import Config
 from shopapp.orders import place
 from shopapp.records import db
-from shopapp.records.models import Account, Incident, InboxMessage, Order, Shop
+from shopapp.records.models import Account, InboxMessage, Incident, Order, Shop
 from tests.sandbox.merchant import Merchant, Page
 from tests.stage.box import Box
 
@@ -89,7 +89,8 @@ class Life:
     def product(self, sku: str, **wish: Any) -> dict[str, Any]:
         """A product of the shop."""
         made: dict[str, Any] = self.box.post(
-            f"/shops/{self.domain}/products", {"sku": sku, "title": f"Thing {sku}", "price": "1.00", "available": 500, **wish}
+            f"/shops/{self.domain}/products",
+            {"sku": sku, "title": f"Thing {sku}", "price": "1.00", "available": 500, **wish},
         )
         return made
 

@@ -131,7 +131,7 @@ def zone(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("zone", NIGHTS, indirect=True)
-def test_both_nights_of_the_clock_change_bring_the_same_orders_in_every_zone(zone: str, life: Life) -> None:
+def test_in_every_zone_the_nights_of_the_clock_change_bring_the_same_orders(zone: str, life: Life) -> None:
     """peers.md 22: orders lost by an offset, or a crash on the night of the change."""
     shop = life.another(timezone=zone)
     shop.product("A-1")
