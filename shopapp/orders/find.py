@@ -147,7 +147,7 @@ def _read(cursor: str) -> tuple[datetime, int] | None:
     moment, _, number = cursor.partition("~")
     try:
         at = datetime.fromisoformat(moment)
-        return (at, int(number)) if at.tzinfo is not None else None
+        return (at, int(number)) if at.tzinfo is not None and len(number) < 18 else None
     except ValueError:
         return None
 

@@ -73,7 +73,8 @@ class Wish:
 
     def filters(self, timezone: str) -> Filters:
         """For the search. Days are those of the shop's zone, both included; unreadable ones are left out."""
-        account = int(self.account) if self.account.isascii() and self.account.isdigit() else None
+        known = self.account.isascii() and self.account.isdigit() and len(self.account) < 10
+        account = int(self.account) if known else None
         since, until = (_day(day, timezone) for day in (self.since, self.until))
         end = _day_after(self.until, timezone) if until else None
         return Filters(account, self.state, self.cause, self.held, since, end)

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 
 from flask import Flask
+from werkzeug.routing import IntegerConverter, Map
 
 FAMILIES = (
     "home",
@@ -22,8 +23,16 @@ FAMILIES = (
 )
 
 
+class RowId(IntegerConverter):
+    """A key of ours in an address. A number that no table can hold is not found, instead of failing in a driver."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**31 - 1)
+
+
 def register(app: Flask) -> None:
     """Register every page family's blueprint, named `blueprint` in its module."""
+    app.url_map.converters["int"] = RowId
     for name in FAMILIES:
         if importlib.util.find_spec(f"shopapp.web.{name}"):
             app.register_blueprint(importlib.import_module(f"shopapp.web.{name}").blueprint)
