@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, abort, g, redirect, render_template, request
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from shopapp.orders import backfill
@@ -47,14 +48,18 @@ def start(account_id: int) -> AnyResponse | tuple[str, int]:
     return redirect(f"/accounts/{account_id}?done=backfill_started", 303)
 
 
+def _of_account(s: Session, account_id: int, backfill_id: int) -> Backfill:
+    found = s.query(Backfill).filter_by(id=backfill_id, shop_id=g.shop_id, account_id=account_id).one_or_none()
+    if found is None:
+        abort(404)
+    return found
+
+
 @blueprint.get("/accounts/<int:account_id>/older/<int:backfill_id>")
 def fragment(account_id: int, backfill_id: int) -> str:
     """The progress, asked by the page every few seconds until it is done."""
     with db.reading() as s:
-        account = of_shop(s, account_id)
-        row = s.query(Backfill).filter_by(id=backfill_id, shop_id=g.shop_id, account_id=account_id).one_or_none()
-        if row is None:
-            abort(404)
+        account, row = of_shop(s, account_id), _of_account(s, account_id, backfill_id)
         progress = backfill.progress(s, row)
     return render_template("accounts/backfill_row.html", account=account, row=row, progress=progress)
 
@@ -63,6 +68,6 @@ def fragment(account_id: int, backfill_id: int) -> str:
 def stop(account_id: int, backfill_id: int) -> AnyResponse:
     """Stop it; what is done stays."""
     with db.writing() as s:
-        of_shop(s, account_id)
-        backfill.stop(s, g.shop_id, backfill_id, g.visitor.user_id)
+        row = _of_account(s, account_id, backfill_id)
+        backfill.stop(s, g.shop_id, row.id, g.visitor.user_id)
     return redirect(f"/accounts/{account_id}?done=backfill_stopped", 303)

@@ -27,7 +27,7 @@ def eur(minor: int) -> Money:
 def sale(**more: Any) -> dict[str, Any]:
     """A stored order of 24.89 euro: a mug and its shipping."""
     tax = (TaxLine("VAT", eur(318), Decimal("0.19")),)
-    given = {
+    given: dict[str, Any] = {
         "order_id": "304-1", "site": "A1PA6795UKMFR9", "state": SaleState.READY, "created_at": clock.now(),
         "updated_at": clock.now(), "currency": "EUR", "total": eur(2489),
         "lines": (OrderLine("1", "SKU-1", "Mug", 1, eur(1990), eur(1990), eur(0), tax),),
@@ -81,9 +81,7 @@ def test_retry_now_queues_it_and_the_page_looks_until_it_settles(desk: Desk) -> 
     (live,) = page.tags("s-stack", id="order")
     assert live["data-poll"] == f"/orders/{order}/live"
     assert "The next try begins now" in page.text
-    assert "disabled" in page.tags("form", id="retry") + page.tags("s-button", type="submit") or page.tags(
-        "s-button", type="submit", disabled=""
-    )
+    assert page.tags("s-button", type="submit", disabled="")
     with db.writing() as s:
         row = s.get_one(Order, order)
         row.state, row.due_at, row.cause = OrderState.IMPORTED, None, ""
