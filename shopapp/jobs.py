@@ -52,14 +52,14 @@ def _duties() -> Iterable[ColumnElement[bool]]:
 QUEUES: Mapping[str, tuple[Work, ...]] = {
     # What somebody waits for: never behind bulk work.
     "now": (
-        Work("receipt", Receipt, receipts.handle, share="shop_domain"),
+        Work("receipt", Receipt, receipts.handle, share="shop_domain", threads=8),
         Work("mail", Mail, outbox.deliver, threads=4),
         Work("order", Order, place.due_order, only=_sales, share="shop_id"),
-        Work("sync", Account, poll.due_account, only=_asked, share="shop_id"),
+        Work("sync", Account, poll.due_account, only=_asked, share="shop_id", threads=8),
     ),
     "bulk": (
         Work("poll", Account, poll.due_account, share="shop_id", per_share=4),
-        Work("backfill", Backfill, backfill.due_backfill, share="shop_id", per_share=1),
+        Work("backfill", Backfill, backfill.due_backfill, share="shop_id", per_share=1, threads=4),
         Work("older_order", Order, place.due_order, only=_older, share="shop_id"),
         Work("shop", Shop, upkeep.due_shop, threads=4),
         Work("chore", Chore, partial(chores.handle, CHORES), only=_duties, threads=2, lease=timedelta(minutes=10)),

@@ -224,9 +224,9 @@ _ORDER_AND_PLAN = (
         Severity.INFO,
         N_("A customer's data are ready"),
         N_("A customer asked for the data stored about them. We have collected ours for you."),
-        N_("Download them in the settings and pass them on within 30 days."),
-        "/settings",
-        N_("Open the settings"),
+        N_("Download them from the message in the inbox and pass them on within 30 days."),
+        "/inbox",
+        N_("Open the inbox"),
         help="orders",
     ),
 )

@@ -13,7 +13,7 @@ from shopapp.i18n import N_
 class Cause:
     """A cause: what it is in one line, what it means, what to do next, step by step where that takes several.
 
-    `help` names the guide that goes with it.
+    `help` names the guide that goes with it; `headline` stands in place of the kind's title where that would be wrong.
     """
 
     key: str
@@ -22,6 +22,7 @@ class Cause:
     advice: str
     help: str = "connections"
     steps: tuple[str, ...] = ()
+    headline: str = ""
 
 
 _OPEN = N_("Open the account '%(label)s' in the app, under Accounts.")
@@ -88,6 +89,7 @@ ACCOUNT_CAUSES = (
             N_("Follow the steps on its page, press Continue and log in at %(channel)s if you are asked to."),
             _MORE,
         ),
+        headline=N_("Account '%(label)s' is not connected yet"),
     ),
     Cause(
         "unknown",

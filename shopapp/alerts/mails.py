@@ -156,7 +156,7 @@ def to_operator(s: Session, kind: str, params: dict[str, Any]) -> bool:
     # Many accounts meet our fault in the same moment: of those who saw no mail yet, one name can be taken once.
     hour = int(now.timestamp() // OPERATOR_EVERY.total_seconds())
     name = hashlib.sha256(f"operator:{key}:{hour}".encode()).hexdigest()[:32]
-    row = {"uid": name, "kind": "operator", "category": key, "to_address": address, "params": params}
+    row: dict[str, Any] = {"uid": name, "kind": "operator", "category": key, "to_address": address, "params": params}
     row |= {"state": MailState.WAITING, "created_at": now, "due_at": now}
     return db.insert_new(s, Mail, row, key=["uid"])
 

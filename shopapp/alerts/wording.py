@@ -110,7 +110,7 @@ def describe(language: str, key: str, params: Mapping[str, Any], words: str = ""
     quoted = clean(words, 500)
     message = _NOTED if cause and cause.key in _OURS else _REPORTED
     return Wording(
-        title=say(kind.title),
+        title=say((cause.headline if cause else "") or kind.title),
         reason=say(cause.title) if cause else "",
         text=" ".join(filter(None, (say(cause.text if cause else kind.text), say(detail.text) if detail else ""))),
         advice=say(cause.advice if cause else kind.advice),

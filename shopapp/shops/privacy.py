@@ -22,7 +22,7 @@ from shopapp.records.models import InboxMessage, Order, OrderState, Receipt, Sho
 
 log = logging.getLogger(__name__)
 BATCH = 500  # ids in one statement
-DATA_REQUEST = "data_request"  # kind of the inbox message
+DATA_REQUEST = "data_request_ready"  # kind of the inbox message
 # The marketplaces' words for an order with which nothing more will be done.
 DONE = ("shipped", "fulfilled", "delivered", "closed", "completed", "received", "cancelled", "canceled", "refunded")
 GRACE = timedelta(days=2)

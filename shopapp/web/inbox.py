@@ -19,14 +19,10 @@ from shopapp.web.presentation import language
 from shopapp.web.session import current_shop
 
 blueprint = Blueprint("inbox", __name__)
-DATA_READY = "data_request_ready"  # the words of a message by which a customer asks for the data stored about them
 
 
 def _seen(message: InboxMessage) -> dict[str, Any]:
-    words = wording.of_message(language(), message)
-    if message.kind == privacy.DATA_REQUEST:
-        words = wording.describe(language(), DATA_READY, message.params, message.words, message.subject)
-    return {"row": message, "words": words}
+    return {"row": message, "words": wording.of_message(language(), message)}
 
 
 def _account(s: Session, row: InboxMessage) -> Account | None:

@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=120)
 BATCH = 32
 THREADS = 16
+SPARE = 4  # claimed beyond the threads of a kind, so that no thread waits for the next claim
 SECONDS = 20.0
 UNKNOWN_ERROR_DELAY = timedelta(hours=1)
 
@@ -132,28 +134,37 @@ def run(work: Work, mine: Claim) -> None:
 
 
 def drain(works: Iterable[Work], seconds: float = SECONDS, stop: threading.Event | None = None) -> int:
-    """Work on everything due of these kinds, in threads, until nothing is left or the time is up; how many were handled."""
+    """Work on all that is due of these kinds, in threads, until nothing is left or the time is up; how many were handled.
+
+    Each kind has threads of its own, so that a busy one keeps no other waiting.
+    """
     ends = clock.monotonic() + seconds
     handled = 0
     kinds = list(works)
-    running: set[Future[None]] = set()
-    with ThreadPoolExecutor(max(work.threads for work in kinds), thread_name_prefix="drain") as pool:
+    running: dict[Future[None], Work] = {}
+    with ExitStack() as stack:
+        pools = [stack.enter_context(ThreadPoolExecutor(work.threads, f"drain-{work.name}")) for work in kinds]
         while clock.monotonic() < ends and not (stop and stop.is_set()):
             found = 0
-            for work in kinds:
-                room = min(BATCH, 2 * work.threads - len(running))
-                if room <= 0:
-                    break
-                with db.writing() as s:
-                    claims = claim(s, work, room)
+            for work, pool in zip(kinds, pools, strict=True):
+                claims = _claim_more(work, running)
                 found += len(claims)
-                running |= {pool.submit(run, work, mine) for mine in claims}
+                running.update({pool.submit(run, work, mine): work for mine in claims})
             if running:
-                done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 handled += len(done)
+                running = {future: work for future, work in running.items() if future not in done}
             elif not found:
                 break
         done, _ = wait(running)
         handled += len(done)
     event(log, "drained", logging.DEBUG, handled=handled)
     return handled
+
+
+def _claim_more(work: Work, running: dict[Future[None], Work]) -> list[Claim]:
+    room = min(BATCH, work.threads + SPARE - sum(kind is work for kind in running.values()))
+    if room < SPARE and running:  # a transaction for one or two rows is not worth it while others are under way
+        return []
+    with db.writing() as s:
+        return claim(s, work, max(1, room))

@@ -174,7 +174,7 @@ def test_the_answer_to_a_request_is_downloaded_from_its_message_and_audited(grou
         assert privacy.answer_request(s, s.get_one(Shop, shop.id), payload) == "found_1"
     assert canary(shop) not in everything(["inbox_message", "audit_entry", "journal_entry"])
     with db.writing() as s:
-        message = s.scalars(select(InboxMessage).where(InboxMessage.kind == "data_request")).one()
+        message = s.scalars(select(InboxMessage).where(InboxMessage.kind == "data_request_ready")).one()
         found = privacy.download(s, s.get_one(Shop, shop.id), message.uid, "17")
         assert found is not None
         assert found["tables"]["order"][0]["buyer_name"] == canary(shop)

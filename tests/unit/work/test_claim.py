@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -117,3 +118,25 @@ def test_one_share_cannot_take_a_whole_batch() -> None:
         taken = claim.claim(s, work(finish, share="words", per_share=4), 8)
         shares = [s.get_one(Chore, mine.id).words for mine in taken]
     assert (shares.count("loud"), shares.count("quiet")) == (4, 4)
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_busy_kind_keeps_no_other_from_being_claimed() -> None:
+    gate = threading.Event()
+
+    def slow(_mine: Claim) -> None:
+        gate.wait(10)
+
+    def quick(mine: Claim) -> None:
+        finish(mine)
+        gate.set()
+
+    many = work(slow, only=lambda: [Chore.id <= 19], threads=16)
+    narrow = work(lambda _mine: None, only=lambda: [Chore.id < 0], threads=1)
+    last = work(quick, only=lambda: [Chore.id == 20], threads=1)
+    began = time.monotonic()
+    claim.drain([many, narrow, last], seconds=5)
+    assert gate.is_set()
+    assert time.monotonic() - began < 5
+    with db.reading() as s:
+        assert s.get_one(Chore, 20).words == "x"
