@@ -6,6 +6,7 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from marketplaces.channel import Channel
+from marketplaces.text import clean
 from shopapp import clock
 from shopapp.records.models import Account, AccountSite, AccountStatus, Backfill, LoginAttempt, Order, Shop
 
@@ -28,8 +29,8 @@ def pending(s: Session, shop: Shop, channel: Channel, realm: str, label: str = "
         account = Account(shop=shop, channel=channel.key, realm=realm, label=channel.name)
         account.status, account.status_since, account.created_at = AccountStatus.PENDING, now, now
         s.add(account)
-    if label.strip():
-        account.label = label.strip()[:100]
+    if clean(label):
+        account.label = clean(label, 100)
     s.flush()
     return account
 

@@ -14,6 +14,7 @@ from marketplaces.channel import Channel, Field, LoginKind
 from marketplaces.channels import registry
 from marketplaces.data import Credentials, Seller
 from marketplaces.errors import RateLimited, Rejected, RemoteError
+from marketplaces.text import clean
 from shopapp import clock
 from shopapp.accounts import placeholders, settle
 from shopapp.accounts.line import keys_of, speak, stored
@@ -106,7 +107,7 @@ def save(shop_id: int, user_id: str, account_id: int, form: Mapping[str, Any]) -
     Missing keys change nothing. Goes on to the login when the account needs it or it is asked for. `taken`: ticked
     sites are imported by another shop; posting again with `take_over` moves them.
     """
-    label = str(form.get("label", "")).strip()
+    label = clean(str(form.get("label", "")), 100)
     if "label" in form and not label:
         return Outcome("invalid", account_id, field="label")
     choice: Choice = "take_over" if form.get("take_over") else "ask"
@@ -187,9 +188,9 @@ def entered(account: Account) -> list[StoredField]:
 
 def _change(s: Session, account: Account, user_id: str, label: str, form: Mapping[str, Any], choice: Choice) -> None:
     changes: dict[str, Any] = {}
-    if label and label[:100] != account.label:
-        changes["label"] = [account.label, label[:100]]
-        account.label = label[:100]
+    if label and label != account.label:
+        changes["label"] = [account.label, label]
+        account.label = label
     if "importing" in form and bool(form["importing"]) != account.importing:
         account.importing = bool(form["importing"])
         changes["importing"] = account.importing

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from marketplaces.channels import registry
 from marketplaces.data import Seller, Site
 from marketplaces.errors import WrongSeller
+from marketplaces.text import clean
 from shopapp import clock
 from shopapp.accounts import placeholders
 from shopapp.accounts.line import store
@@ -170,9 +171,9 @@ def _take_over(s: Session, winner: Account, taken: list[tuple[AccountSite, Accou
 
 def _label(account: Account, login: Login, seller: Seller) -> None:
     """The label typed on the page, else one that tells two accounts of a channel apart; a chosen one is kept."""
-    typed = str(login.params.get("label") or "").strip()
+    typed = clean(str(login.params.get("label") or ""), 100)
     channel = registry()[account.channel].name
     if typed and account.worked_at is None:
-        account.label = typed[:100]
+        account.label = typed
     elif account.label in ("", channel):
         account.label = f"{channel} {seller.name or seller.seller_id}"[:100]
