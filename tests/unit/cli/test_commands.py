@@ -37,7 +37,10 @@ def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str
 def test_serving_commands_refuse_a_missing_secret_in_one_sentence(env: dict[str, str], command: str) -> None:
     done = run({**env, "SECRET_KEY": ""}, command)
     assert done.returncode == 2
-    assert done.stderr.strip() == "shopapp: SECRET_KEY is not set (signs cookies; 32 characters or more, not the client secret)."
+    assert (
+        done.stderr.strip()
+        == "shopapp: SECRET_KEY is not set (signs cookies; 32 characters or more, not the client secret)."
+    )
 
 
 def test_migrate_makes_the_database_and_can_be_repeated(env: dict[str, str]) -> None:
