@@ -68,9 +68,13 @@ def test_times_come_back_aware_in_utc_whatever_zone_they_had() -> None:
 
 
 def test_a_time_without_a_zone_never_reaches_the_database() -> None:
-    with pytest.raises(StatementError, match="naive"), db.writing() as s:
-        s.add(Chore(name="a", due_at=NOW.replace(tzinfo=None)))
-        s.flush()
+    def keep() -> None:
+        with db.writing() as s:
+            s.add(Chore(name="a", due_at=NOW.replace(tzinfo=None)))
+            s.flush()
+
+    with pytest.raises(StatementError, match="naive"):
+        keep()
 
 
 def test_rates_keep_every_digit() -> None:
@@ -81,11 +85,15 @@ def test_rates_keep_every_digit() -> None:
 
 
 def test_an_exception_rolls_everything_back_and_closes_the_transaction() -> None:
-    with pytest.raises(RuntimeError), db.writing() as s:
-        s.add(Chore(name="a"))
-        s.flush()
-        assert db.open_transactions() == 1
-        raise RuntimeError
+    def fall() -> None:
+        with db.writing() as s:
+            s.add(Chore(name="a"))
+            s.flush()
+            assert db.open_transactions() == 1
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fall()
     assert db.open_transactions() == 0
     with db.reading() as s:
         assert s.scalars(select(Chore)).all() == []
