@@ -194,9 +194,10 @@ def fill(s: Session, row: Order, order: Sale) -> None:
 
 def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) -> None:
     fill(s, row, order)
-    row.backfill = sweep.backfill
-    outcome.note(s, row, "order_found", remote_state=row.remote_state, backfill=sweep.backfill)
-    live = account.take_over_at is not None and order.created_at >= account.take_over_at
+    live = _live(account, order.created_at)
+    # A backfill that meets a sale before the poll does leaves it a sale: it lowers the stock.
+    row.backfill = sweep.backfill and (not live or order.state == SaleState.SHIPPED)
+    outcome.note(s, row, "order_found", remote_state=row.remote_state, backfill=row.backfill)
     match order.state:
         case SaleState.IGNORED:
             outcome.ignore(s, row, clean(order.ignore_reason, 64))
@@ -216,13 +217,18 @@ def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) ->
             row.first_send = sweep.trusted is not None and order.created_at > sweep.trusted
 
 
+def _live(account: Account, created: datetime | None) -> bool:
+    """Whether a sale of that time was made after the take-over: ours to import as it comes."""
+    return account.take_over_at is not None and created is not None and created >= account.take_over_at
+
+
 def _new_unmapped(s: Session, row: Order, order: Unmapped, account: Account, sweep: Sweep) -> None:
-    created = order.created_at
-    if not sweep.backfill and created is not None and (account.take_over_at is None or created < account.take_over_at):
+    live = _live(account, order.created_at)
+    if not sweep.backfill and order.created_at is not None and not live:
         outcome.ignore(s, row, BEFORE)
         return
-    row.backfill = sweep.backfill
-    outcome.note(s, row, "order_found", backfill=sweep.backfill)
+    row.backfill = sweep.backfill and not live
+    outcome.note(s, row, "order_found", backfill=row.backfill)
     outcome.fail(s, row, order.reason or "channel_changed", clean(order.words, 500), field=clean(order.field, 64))
 
 
@@ -293,7 +299,7 @@ def _already_sent(s: Session, row: Order, order: Sale, before: str) -> None:
 
 
 def _wanted_now(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) -> None:
-    live = account.take_over_at is not None and order.created_at >= account.take_over_at
+    live = _live(account, order.created_at)
     ready = order.state == SaleState.READY or (sweep.backfill and order.state == SaleState.SHIPPED)
     if not ready or not (sweep.backfill or (live and row.ignore_reason not in LATER)):
         return

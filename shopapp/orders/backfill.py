@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 # Without the scope read_all_orders Shopify shows an app no orders that are older.
 SEARCHABLE = timedelta(days=60)
 WAITING = timedelta(minutes=15)
+POLLS_OWN = timedelta(minutes=5)  # the youngest orders are the poll's; marketplaces show them late anyway
 RUNNING = ("scanning", "fetching")
 PAGE = 250
 
@@ -63,9 +64,11 @@ class _Task:
 
 
 def start(s: Session, shop_id: int, account_id: int, since: datetime, user: str) -> Backfill | None:
-    """Ask for the orders from `since` until the take-over; None when the account is none of the shop's.
+    """Ask for the orders from `since` until now; None when the account is none of the shop's.
 
-    A backfill of the account that is still running is given back instead. The caller rings "bulk" after its commit.
+    Besides what was sold before the take-over, this brings what was shipped before a poll could see it, for example
+    while the access was refused. A backfill of the account that is still running is given back instead. The caller
+    rings "bulk" after its commit.
     """
     account = s.query(Account).filter_by(id=account_id, shop_id=shop_id).one_or_none()
     if account is None:
@@ -79,7 +82,7 @@ def start(s: Session, shop_id: int, account_id: int, since: datetime, user: str)
         shop_id=shop_id,
         account_id=account_id,
         since=since,
-        until=max(account.take_over_at or now, since),
+        until=max(now - POLLS_OWN, since),
         asked_by=user,
         asked_at=now,
         due_at=now,

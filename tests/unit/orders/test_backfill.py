@@ -63,6 +63,25 @@ def test_what_another_app_had_made_is_bound_and_the_rest_created_without_touchin
         assert s.scalars(select(Order).where(Order.remote_order_id == live)).first() is None
 
 
+def test_what_was_shipped_unseen_after_the_take_over_is_brought_and_a_sale_stays_a_sale(scene: Scene) -> None:
+    scene.product("A-1", available=10)
+    lately = (clock.now() - timedelta(minutes=10)).isoformat()
+    (shipped,) = scene.sell(sku="A-1", status="SHIPPED", created_at=lately)
+    scene.poll()
+    assert scene.row(shipped).ignore_reason == "already_shipped"
+    (live,) = scene.sell(sku="A-1", created_at=lately)
+    _ask(scene)
+    claim.drain((WORK,), seconds=30)
+    scene.place()
+    assert [scene.row(one).backfill for one in (shipped, live)] == [True, False]
+    assert [scene.made(one)[0]["inventory_behaviour"] for one in (shipped, live)] == [
+        "BYPASS",
+        "DECREMENT_IGNORING_POLICY",
+    ]
+    (product,) = scene.box.get(f"/shops/{scene.domain}")["products"]
+    assert product["available"] == 9
+
+
 def test_orders_that_polling_set_aside_are_picked_up(scene: Scene) -> None:
     scene.product("A-1")
     old = (clock.now() - timedelta(days=2)).isoformat()
