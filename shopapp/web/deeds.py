@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from shopapp.i18n import N_
 from shopapp.records.models import Account, AuditEntry
-from shopapp.web.presentation import _, ngettext
+from shopapp.web.presentation import _, ngettext, stored_moment
 
 DEEDS: dict[str, str] = {
     "account_activated": N_("Account activated"),
@@ -84,7 +84,9 @@ def _told(changes: Mapping[str, Any]) -> str:
         parts.append(f"{changes.get('before') or '–'} → {changes['after'] or '–'}")
     for key in _TOLD:
         value = changes.get(key)
-        if isinstance(value, list):
+        if key == "when":
+            value = stored_moment(str(value or ""))
+        elif isinstance(value, list):
             value = (" → " if key == "label" else ", ").join(map(str, value))
         if value:
             parts.append(str(value))

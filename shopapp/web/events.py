@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shopapp import i18n
 from shopapp.alerts.causes import CAUSES
 from shopapp.i18n import N_
 from shopapp.records.models import JournalEntry
-from shopapp.web.presentation import HELD_REASONS, _, language, timezone
+from shopapp.web.presentation import HELD_REASONS, _, stored_moment
 from shopapp.web.reasons import IGNORED
 
 # key -> (tone, sentence); %(name)s come from the entry's params
@@ -87,6 +86,8 @@ SHORTER: dict[str, tuple[str, str]] = {
     "order_held": ("reason", N_("Held")),
     "order_ignored": ("reason", N_("Not imported on purpose")),
 }
+# The journal keeps no address: it says which of the two it was.
+RECIPIENTS = {"shop_email": N_("the shop's e-mail"), "alert_address": N_("the alert address")}
 _MOMENTS = ("when", "ends_at")
 
 
@@ -100,7 +101,9 @@ def _shown(params: Mapping[str, Any]) -> _Dashes:
     for key, value in params.items():
         shown[key] = ", ".join(str(part) for part in value) if isinstance(value, list) else value
     for key in _MOMENTS:
-        shown[key] = _moment(str(params.get(key, "")))
+        shown[key] = stored_moment(str(params.get(key, "")))
+    if "to" in shown:
+        shown["to"] = _(RECIPIENTS.get(str(shown["to"]), str(shown["to"])))
     reason = str(params.get("reason", ""))
     shown["reason"] = _(HELD_REASONS.get(reason, "") or IGNORED.get(reason, "") or reason)
     cause = CAUSES.get(str(params.get("cause", "")))
@@ -123,11 +126,3 @@ def line(entry: JournalEntry) -> Line:
         sentence = without
     text = _(sentence) % _shown(params) if "%(" in sentence else _(sentence)
     return Line(entry.at, text, entry.words, tone)
-
-
-def _moment(text: str) -> str:
-    """A stored time in the shop's zone; what cannot be read stays as it is."""
-    try:
-        return i18n.moment(language(), datetime.fromisoformat(text), timezone())
-    except ValueError:
-        return text

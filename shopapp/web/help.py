@@ -97,14 +97,12 @@ def _step(channel: Channel, step: Step, realms: Sequence[Realm]) -> HelpStep:
 def _order_errors() -> list[tuple[str, str, str]]:
     """(error, what it means, what mends it) of each cause that an order can fail for."""
     sku, channel = "SKU-1", _("the marketplace")
-    return [
-        (
-            cause_label(cause.key),
-            _(cause.text, channel=channel, skus=sku, label=channel, count="2"),
-            _(cause.advice, channel=channel, skus=sku),
-        )
-        for cause in ORDER_CAUSES
-    ]
+    errors = {}
+    for cause in ORDER_CAUSES:
+        text = _(cause.text, channel=channel, skus=sku, label=channel, count="2")
+        # Two causes may read the same to a person; a sentence may begin with the channel's name.
+        errors[cause_label(cause.key), text[:1].upper() + text[1:]] = _(cause.advice, channel=channel, skus=sku)
+    return [(title, text, advice) for (title, text), advice in errors.items()]
 
 
 @blueprint.get("/help")

@@ -110,6 +110,14 @@ def moment(when: datetime | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(when.isoformat(timespec="seconds"), text)
 
 
+def stored_moment(text: str) -> str:
+    """A time kept as ISO text, in the shop's zone; what cannot be read stays as it is."""
+    try:
+        return i18n.moment(language(), datetime.fromisoformat(text), timezone())
+    except ValueError:
+        return text
+
+
 def day(when: datetime | date | None) -> str:
     """A calendar day, of a moment in the shop's zone; a dash for None."""
     return "–" if when is None else i18n.day(language(), when, timezone())
@@ -153,13 +161,17 @@ def quote(words: str) -> Markup:
     )
 
 
+# Ids up to this length stay on one line, also in a narrow column.
+UNBROKEN = 24
+
+
 def copyable(text: str) -> Markup:
     """An id that can be copied with one click."""
     label = _("Copy %(what)s", what=text)
     return Markup(
-        '<s-stack direction="inline" gap="small-300" alignitems="center"><s-text>{0}</s-text>'
+        '<s-stack direction="inline" gap="small-300" alignitems="center"><s-text{2}>{0}</s-text>'
         '<s-button variant="tertiary" icon="clipboard" accessibilitylabel="{1}" data-copy="{0}"></s-button></s-stack>'
-    ).format(text, label)
+    ).format(text, label, Markup(' class="id"') if len(text) <= UNBROKEN else "")
 
 
 @lru_cache(maxsize=64)
