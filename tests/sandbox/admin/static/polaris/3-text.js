@@ -95,6 +95,7 @@ const SHAPES = {
   clock: "M8 1.8a6.2 6.2 0 1 0 0 12.400a6.2 6.2 0 0 0 0-12.400M8 4.500V8l2.5 1.5",
   "menu-horizontal": "M3.5 8h.4M7.8 8h.4M12.1 8h.4",
   duplicate: "M5.5 5.500h8v8h-8zM10.5 5.500v-3h-8v8h3",
+  clipboard: "M5.5 3.500h-2v10h9v-10h-2M6 2.500h4v2.500h-4z",
   calendar: "M2.5 4h11v9.500h-11zM2.5 7h11M5.5 2.500V5M10.5 2.500V5",
   email: "M2 3.800h12v8.400H2zM2 4.500l6 4.500l6-4.5",
   link: "M6.5 9.500l3-3M7 4.500l1.5-1.500a3 3 0 0 1 4.5 4.500L11.5 9M9 11.500L7.5 13A3 3 0 0 1 3 8.500L4.5 7",
@@ -115,7 +116,14 @@ names["s-icon"] = class extends Part {
 
 const listOf = (ordered) =>
   class extends Part {
-    static css = `:host { display: block; padding-inline-start: 20px; list-style: ${ordered ? "decimal" : "disc"}; counter-reset: list-item; }`;
+    static css = `:host { display: block; padding-inline-start: 20px; list-style: ${ordered ? "decimal" : "disc"}; }`;
+    /** The browser counts on from the list before, because the items' numbers pass the border of a shadow root. */
+    draw() {
+      this.shadowRoot.innerHTML = "<slot></slot>";
+      const number = () =>
+        [...this.children].forEach((item, at) => (item.style.counterSet = `list-item ${at + 1}`));
+      if (ordered) this.shadowRoot.firstChild.addEventListener("slotchange", number);
+    }
     update() {
       this.setAttribute("role", "list");
     }

@@ -33,7 +33,7 @@ names["s-empty-state"] = class extends Part {
   static css = `:host { display: block; text-align: center; padding: 28px 16px; } .box { display: grid; gap: 8px; justify-items: center; max-inline-size: 420px; margin: 0 auto; } .title { font-size: 16px; font-weight: 650; } .sub { color: var(--soft); }
     .actions { display: flex; flex-wrap: wrap; gap: 8px; justify-content: center; margin-block-start: 8px; } [hidden] { display: none !important; }`;
   draw() {
-    this.shadowRoot.innerHTML = `<div class=box><div class=pic><slot name=graphic></slot></div><div class=title role=heading aria-level=${2 + (depthOf(this) ? 1 : 0)}></div><div class=sub><slot name=subheading></slot></div>
+    this.shadowRoot.innerHTML = `<div class=box><div class=pic><slot name=graphic></slot></div><div class=title role=heading aria-level=${this.closest("s-section[heading]") ? 3 : 2}></div><div class=sub><slot name=subheading></slot></div>
       <div class=actions><slot name=secondary-actions></slot><slot name=primary-action></slot></div></div>`;
     this.shutEmpty("graphic", ".pic");
   }
