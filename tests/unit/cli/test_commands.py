@@ -75,7 +75,8 @@ def test_rotated_keys_open_everything_with_the_new_key_alone(env: dict[str, str]
         "from shopapp import create_app, clock; create_app()\n"
         "from shopapp.records import db, vault; from shopapp.records.models import Shop\n"
         "with db.writing() as s:\n"
-        "    shop = Shop(domain='a.myshopify.com', installed_at=clock.now(), uid='u'*32); vault.seal(shop, 'refresh_token', 'kept')\n"
+        "    shop = Shop(domain='a.myshopify.com', installed_at=clock.now(), uid='u'*32)\n"
+        "    vault.seal(shop, 'refresh_token', 'kept')\n"
         "    s.add(shop)\n"
     )
     read = (
