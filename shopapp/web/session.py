@@ -137,8 +137,17 @@ def _with_token(target: str, visitor: Visitor) -> str:
     return f"{target}{'&' if '?' in target else '?'}{query}"
 
 
+def _keep_session(response: AnyResponse) -> None:
+    """A document that was let in and is sent on to another page of ours takes its token and language along."""
+    target = response.headers.get("Location", "")
+    own = target.startswith("/") and not target.startswith("//")
+    if own and "shop_id" in g and not g.visitor.by_header:
+        response.headers["Location"] = _with_token(target, g.visitor)
+
+
 def _dress(response: AnyResponse) -> AnyResponse:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    _keep_session(response)
     if request.path.startswith("/static/"):
         return response
     visitor: Visitor | None = g.get("visitor")

@@ -6,9 +6,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask import Flask, g
+from flask import Flask, g, redirect
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response
 
 from shopapp.records import db
 from shopapp.shopify_admin import embed
@@ -38,6 +39,14 @@ def client(ground: Ground) -> FlaskClient:
         with db.reading() as s:
             shop = session.current_shop(s)
         return f"<p>{html.escape(shop.domain)} {g.visitor.user_id} {g.language}</p>"
+
+    @app.get("/old")
+    def moved() -> Response:
+        return redirect("/orders?page=2")
+
+    @app.get("/away")
+    def away() -> Response:
+        return redirect("https://seller.test/")
 
     @app.get("/login/start")
     def public() -> str:
@@ -145,6 +154,15 @@ def test_the_bounce_page_opened_with_a_good_token_goes_straight_on(
     assert answer.status_code == 302
     assert answer.location.startswith("/orders?page=2&")
     assert client.get(answer.location, headers=IFRAME).status_code == 200
+
+
+def test_a_document_sent_on_keeps_its_token_and_language(ground: Ground, client: FlaskClient, domain: str) -> None:
+    german = ground.id_token(domain, user="7", locale="de")["query"]
+    answer = client.get(f"/old?{german}", headers=IFRAME)
+    assert answer.location.startswith("/orders?page=2&")
+    assert client.get(answer.location, headers=IFRAME).text == f"<p>{domain} 7 de</p>"
+    assert client.get("/old", headers=bearer(ground, domain)).location == "/orders?page=2"
+    assert client.get(f"/away?{german}", headers=IFRAME).location == "https://seller.test/"
 
 
 @pytest.mark.parametrize("target", ["https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)"])
