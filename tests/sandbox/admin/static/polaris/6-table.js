@@ -91,13 +91,14 @@ names["s-table-row"] = class extends (
 names["s-table-cell"] = class extends Part {
   static css = `:host { display: table-cell; padding: 10px 12px; border-block-end: 1px solid #eceff2; vertical-align: middle; overflow-wrap: anywhere; }
     :host(:first-child) { padding-inline-start: 16px; } :host(:last-child) { padding-inline-end: 16px; } :host(:state(numeric)) { text-align: end; font-variant-numeric: tabular-nums; white-space: nowrap; }
-    .label { color: var(--soft); font-size: 12.5px; } .label:empty { display: none; }
+    .label { color: var(--soft); font-size: 12.5px; } .label:empty { display: none; } .value { min-inline-size: 0; }
+    :host(:state(list):state(labeled)) .label { flex: none; } :host(:state(list):state(labeled)) .value { text-align: end; }
     :host(:state(primary)) { min-inline-size: 168px; }
     :host(:state(list)) { display: block; padding: 0; border: 0; text-align: start; flex: 1 1 100%; } :host(:state(list):state(kicker)) { order: 0; font-size: 12.5px; color: var(--soft); }
     :host(:state(list):state(primary)) { order: 1; flex: 1 1 0; min-inline-size: 55%; font-weight: 600; } :host(:state(list):state(inline)) { order: 2; flex: 0 1 auto; }
     :host(:state(list):state(secondary)) { order: 3; color: var(--soft); } :host(:state(list):state(labeled)) { order: 4; display: flex; gap: 10px; justify-content: space-between; }`;
   draw() {
-    this.shadowRoot.innerHTML = "<span class=label aria-hidden=true></span><slot></slot>";
+    this.shadowRoot.innerHTML = "<span class=label aria-hidden=true></span><span class=value><slot></slot></span>";
   }
   label(text) {
     this.$(".label").textContent = text;
