@@ -46,7 +46,6 @@ def _statuses() -> set[str]:
         return set(s.scalars(select(Account.status)))
 
 
-@pytest.mark.both_databases
 def test_the_vendors_orders_arrive_in_their_days_with_their_totals_and_the_rest_waits_or_is_ignored(life: Life) -> None:
     specs = contracts_dir()
     assert specs is not None
@@ -58,8 +57,8 @@ def test_the_vendors_orders_arrive_in_their_days_with_their_totals_and_the_rest_
         shop.product(sku)
     accounts = [shop.connect(told["seller_id"], realm=region) for region, told in loaded.items()]
     days = AFTER_THEM - BEFORE_THEM
-    for _ in range(14):
-        shop.work(seconds=days.total_seconds() / 13)
+    for _ in range(7):
+        shop.work(seconds=days.total_seconds() / 6)
     shop.work(minutes=5)
     _the_unshipped_are_there_to_the_minor_unit(shop)
     ignored = {row.remote_order_id: row.ignore_reason for row in shop.orders() if row.state == OrderState.IGNORED}
