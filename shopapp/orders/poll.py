@@ -18,7 +18,7 @@ from marketplaces.channels import registry
 from marketplaces.data import OrderPage, OrderQuery
 from marketplaces.errors import Rejected, RemoteError, Transient
 from shopapp import clock, verdict
-from shopapp.accounts import line
+from shopapp.accounts import line, repair
 from shopapp.logs import context, event
 from shopapp.orders import absorb
 from shopapp.orders.absorb import Saved, Sweep
@@ -103,7 +103,7 @@ def _begin(mine: Claim) -> _Sweep | None:
             return None
         if account.status == AccountStatus.ACTIVE:
             return _sweep(account, channel, now)
-    _probe(mine, channel)
+    _probe(mine)
     return None
 
 
@@ -257,30 +257,21 @@ def _stop(mine: Claim) -> None:
             release(account, None)
 
 
-def _probe(mine: Claim, channel: Channel) -> None:
-    """Ask a broken (or never proven) account who it is; the same seller answering heals it."""
-    with db.reading() as s:
-        account_id = s.get_one(Account, mine.id).id
+def _probe(mine: Claim) -> None:
+    """Ask a broken (or never proven) account who it is; the same seller answering heals it (see accounts.repair)."""
     try:
-        seller = line.speak(account_id, channel.identify)
+        repair.probe(mine.id)
     except line.NotLinked:
         _stop(mine)
         return
-    except RemoteError as error:
-        with db.writing() as s:
-            account = held(s, Account, mine)
-            if account is not None:
-                verdict.apply_account(s, account, error, "identify")
-                release(account, account.due_at)
-        return
     with db.writing() as s:
         account = held(s, Account, mine)
-        if account is None:
+        if account is None:  # linked anew meanwhile
             return
-        healed = verdict.account_works(s, account, seller)
-        if not healed:
-            event(log, "probe_met_another_seller", logging.WARNING, account=account.id)
-        release(account, account.due_at if healed else clock.now() + ANOTHER_SELLER)
+        due = account.due_at
+        if due is not None and due <= clock.now():  # nothing was decided: another seller answered
+            due = clock.now() + ANOTHER_SELLER
+        release(account, due)
 
 
 def sync_now(s: Session, shop_id: int, account_id: int) -> bool:
