@@ -17,9 +17,9 @@ from shopapp import clock
 from shopapp.accounts import placeholders, repair
 from shopapp.accounts.outcome import Outcome
 from shopapp.alerts import incidents, wording
-from shopapp.orders import backfill, poll
+from shopapp.orders import backfill, find, poll
 from shopapp.records import db
-from shopapp.records.models import Account, AccountStatus, Backfill, Incident, JournalEntry
+from shopapp.records.models import Account, AccountStatus, Backfill, Incident, JournalEntry, OrderState
 from shopapp.web.events import Line, lines
 from shopapp.web.presentation import _, language
 from shopapp.work import bell
@@ -127,11 +127,18 @@ def edit_page(account_id: int, **more: Any) -> str:
             "our_app": repair.our_app(account),
             "needs_login": repair.needs_login(account),
             "sync": sync_state(account),
+            "waiting": waiting(s, account),
             "backfills": _backfills(s, account),
             "journal": journal_of(s, f"account:{account.id}", 30),
             "offers_import": _offers_import(account),
         }
     return render_template("accounts/edit.html", **shown, **more)
+
+
+def waiting(s: Session, account: Account) -> int:
+    """How many orders of the account are known and not in Shopify yet; the failed ones are counted elsewhere."""
+    found = find.counts(s, account.shop_id, find.Filters(account_id=account.id))
+    return sum(found.get(state, 0) for state in (OrderState.RECEIVED, OrderState.HELD, OrderState.SENDING))
 
 
 def _offers_import(account: Account) -> bool:
@@ -230,7 +237,8 @@ def sync_fragment(account_id: int) -> str:
     """The state of the sync, asked by the page every few seconds until it is done."""
     with db.reading() as s:
         account = of_shop(s, account_id)
-    return render_template("accounts/sync.html", account=account, sync=sync_state(account))
+        count = waiting(s, account)
+    return render_template("accounts/sync.html", account=account, sync=sync_state(account), waiting=count)
 
 
 def _back(account_id: int) -> str:

@@ -18,7 +18,7 @@ from shopapp import clock, jobs
 from shopapp.plans import ledger
 from shopapp.records import db
 from shopapp.records.models import AccountSite, AccountStatus, OrderState, Shop, UsageEntry
-from tests.journeys.life import Life, settled
+from tests.journeys.life import Life, as_settings, settled
 
 pytestmark = pytest.mark.journey
 
@@ -97,6 +97,7 @@ def test_an_access_that_dies_before_its_date_is_revoked_within_one_poll_and_prob
     assert account.expires_at > clock.now() + timedelta(days=300)
     text = settled(life.merchant.visit(f"/accounts/{account_id}/repair"))
     assert "What to do" in text
+    assert "invalid_grant" in text
     assert "beyond that we do not know why" in text
     refused = len(life.box.ledger(system="lwa", effect="lwa.refused", key=seller))
     for _ in range(6 * 6):
@@ -208,7 +209,13 @@ def test_sync_now_shows_queued_then_running_then_the_result(life: Life) -> None:
     assert time.monotonic() - began < 5
     assert "2 new orders" in done.text
     assert "data-poll" not in done.html
-    assert "Last sync" in settled(life.merchant.visit(f"/accounts/{account_id}"))
+    rest = settled(life.merchant.visit(f"/accounts/{account_id}"))
+    assert "Last sync" in rest
+    assert "Next sync in 3 minutes" in rest
+    with as_settings(PLAN_LIMITS="trial=1"):
+        life.sell(seller, sku="A-1", count=3)
+        life.work(minutes=5)
+        assert "3 orders wait" in settled(life.merchant.visit(f"/accounts/{account_id}"))
 
 
 def test_fifty_poison_orders_stop_none_of_the_good_ones(life: Life) -> None:
