@@ -56,7 +56,10 @@ def update(language: str) -> tuple[int, int]:
     for message in sorted(collected(), key=lambda m: str(m.id)):
         if message.id:
             known = old.get(message.id if isinstance(message.id, str) else message.id[0])
-            new.add(message.id, known.string if known else "", locations=message.locations)
+            several = not isinstance(message.id, str)
+            fits = known is not None and isinstance(known.string, (list, tuple)) == several
+            empty: str | tuple[str, str] = ("", "") if several else ""
+            new.add(message.id, known.string if known and fits else empty, locations=message.locations)
     path = source(language)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as handle:

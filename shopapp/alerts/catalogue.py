@@ -163,7 +163,7 @@ _ORDER_AND_PLAN = (
         Severity.WARNING,
         N_("Order %(remote_order_id)s from %(channel)s was not imported"),
         N_("The order could not be created in Shopify."),
-        N_("Open the order to see what was tried. It is tried again once a day, and when you press Retry."),
+        N_("Open the order to see what was tried. It is tried again once a day, and when you press Retry now."),
         _ORDER,
         _OPEN_ORDER,
         by_cause="other",

@@ -204,7 +204,7 @@ ORDER_CAUSES = (
         "rejected_by_shopify",
         N_("Shopify refused the order"),
         N_("Shopify did not accept the order as %(channel)s sent it."),
-        N_("Read Shopify's answer, correct what it names and press Retry on the order's page."),
+        N_("Read Shopify's answer, correct what it names and press Retry now on the order's page."),
         "orders",
     ),
     Cause(
@@ -225,7 +225,7 @@ ORDER_CAUSES = (
         "other",
         N_("The order could not be created"),
         N_("The order could not be created in Shopify."),
-        N_("Open the order to see what was tried. It is tried again once a day, and when you press Retry."),
+        N_("Open the order to see what was tried. It is tried again once a day, and when you press Retry now."),
         "orders",
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from functools import cache, partial
@@ -167,7 +167,7 @@ def _subject(language: str, category: str, entries: Sequence[Entry]) -> str:
         if kind is None or "%(channel)s" in kind.title or not entries[0].label:
             return first.title
         return i18n.translate(language, _NAMED, title=first.title, channel=first.channel)
-    several: Callable[..., str] = partial(i18n.plural, language, count=len(entries))
+    count = len(entries)
     if category == Category.ACCOUNT_EXPIRED:
         names = [
             i18n.translate(language, _NAMED, title=entry.label, channel=entry.words.channel)
@@ -175,11 +175,17 @@ def _subject(language: str, category: str, entries: Sequence[Entry]) -> str:
             else entry.words.title
             for entry in entries
         ]
-        one, many = N_("%(count)s account needs you: %(names)s"), N_("%(count)s accounts need you: %(names)s")
-        return several(one, many, names=", ".join(dict.fromkeys(names)))
+        said = ", ".join(dict.fromkeys(names))
+        return i18n.plural(
+            language,
+            "%(count)s account needs you: %(names)s",
+            "%(count)s accounts need you: %(names)s",
+            count,
+            names=said,
+        )
     if all(entry.incident.kind == "order_import_failed" for entry in entries):
-        return several(N_("%(count)s order was not imported"), N_("%(count)s orders were not imported"))
-    return several(N_("%(count)s thing needs you"), N_("%(count)s things need you"))
+        return i18n.plural(language, "%(count)s order was not imported", "%(count)s orders were not imported", count)
+    return i18n.plural(language, "%(count)s thing needs you", "%(count)s things need you", count)
 
 
 def _file(language: str, entries: Sequence[Entry]) -> File:

@@ -128,4 +128,5 @@ def _title(one: Day) -> str:
     text = ngettext(
         "%(day)s: %(count)s order", "%(day)s: %(count)s orders", one.imported + one.waiting + one.failed, day=one.label
     )
-    return f"{text}, {_('%(count)s failed', count=one.failed)}" if one.failed else text
+    failed = _("%(count)s failed", count=one.failed)
+    return f"{text}, {failed}" if one.failed else text
