@@ -8,6 +8,7 @@
   const on = (target, type, fn, capture = false) => target.addEventListener(type, fn, { capture, signal: stop.signal });
   const meta = (name, doc = document) => doc.querySelector(`meta[name="${name}"]`)?.content ?? "";
   const loading = (state) => window.shopify?.loading?.(state);
+  document.documentElement.dataset.whole = "";
   const isHtml = (response) => (response.headers.get("Content-Type") || "").includes("text/html");
   const ask = (url, kind, options = {}) =>
     fetch(url, { ...options, headers: { Accept: "text/html", "X-Relay": kind } });
