@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from tests.browser import polaris_manifest
+from tests.browser.demo import Demo, Shops, running_demo
 from tests.browser.frames import ready
 from tests.browser.sample_app import KEY, SECRET, SHOP, SampleApp
+from tests.browser.seat import WATCH_SHIFTS, Seat
 from tests.sandbox.server import create_sandbox
 from tests.sandbox.shopify.state import shops_of
 
@@ -125,3 +128,55 @@ def embedded(sample: SampleApp, new_page: Callable[..., Any]) -> Callable[..., t
         return page, frame
 
     return go
+
+
+@pytest.fixture(scope="session")
+def demo(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The whole product in real processes, once for the session."""
+    with running_demo(tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shops(demo: Demo) -> Iterator[Shops]:
+    """Shops in the states a merchant meets; only to be looked at."""
+    made = Shops(demo)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def known() -> dict[str, polaris_manifest.Element] | None:
+    """Polaris' manifest, None when it cannot be had."""
+    path = polaris_manifest.manifest_path()
+    return polaris_manifest.load(path) if path else None
+
+
+@pytest.fixture
+def sit(demo: Demo, chromium: Any, axe: Any) -> Iterator[Callable[..., Seat]]:
+    """A function (shop's domain, language, width) -> a merchant's seat. Fails on script errors and refused content.
+
+    The browser itself speaks English: it is the admin's language that counts.
+    """
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def hear(said: Any) -> None:
+        # A refused form and a missing page are told by their status: the browser mentions these in its console.
+        if said.type == "error" and not any(f"status of {status}" in said.text for status in (404, 422)):
+            complaints.append(said.text)
+
+    def sit_down(domain: str, language: str = "en", width: int = 1280) -> Seat:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, locale="en-GB")
+        context.set_default_timeout(2 * PATIENCE_MS)
+        context.add_init_script(f"({WATCH_SHIFTS})()")
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", hear)
+        return Seat(demo, page, domain.split(".", maxsplit=1)[0], language, axe)
+
+    yield sit_down
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,0 +1,153 @@
+"""Owns a merchant's seat: one browser page of one shop in one language and width, its clicks counted, its pages judged."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.browser.demo import Demo
+from tests.browser.frames import ready
+
+# Words that no German sentence of ours holds; the marketplace's own words are quoted and not looked at.
+ENGLISH = re.compile(r"\b(the|and|of|your|you|with|is|are|this|that|from|have|been|by|not|here|when)\b")
+RAW = re.compile(r"\bNone\b|%\(|\{\{|gid://|\d{4}-\d\d-\d\dT|\+00:00|\b(?!utm)[a-z]+_[a-z_]+\b|Undefined|\[object")
+QUOTED = re.compile("“[^”]*”|„[^“]*“")
+NODES = 1500
+SHIFT = 0.1
+TABS = 60
+WATCH_SHIFTS = """() => { window.shifted = 0; new PerformanceObserver((list) => { for (const one of list.getEntries())
+    if (!one.hadRecentInput) window.shifted += one.value; }).observe({ type: 'layout-shift', buffered: true }); }"""
+# What a person reads: text and the attributes that Polaris shows, without quotations, raw data, fields' values.
+READ = """() => { const said = []; const skip = '.quote, pre, template, script, style, [lang]:not(html), s-app-nav';
+    const walk = (node) => { if (node.nodeType === 3) { said.push(node.data); return; }
+      if (node.nodeType !== 1 || node.matches(skip)) return;
+      for (const name of ['heading', 'label', 'details', 'error', 'accessibilitylabel', 'aria-label', 'placeholder'])
+        if (node.hasAttribute(name)) said.push(node.getAttribute(name));
+      said.push(' '); node.childNodes.forEach(walk); said.push(' '); };
+    walk(document.body); document.querySelectorAll('s-app-nav s-link').forEach((one) => said.push(' ', one.textContent));
+    return said.join(' ').replace(/\\s+/g, ' ').trim(); }"""
+HAS_PRIMARY = "!!document.querySelector('s-button[variant=primary]:not([disabled]):not(s-modal *)')"
+AT_PRIMARY = """() => { const at = document.activeElement;
+    return !!at?.closest('s-button[variant=primary]') && !at.closest('s-modal'); }"""
+MEASURE = """() => ({ wide: document.scrollingElement.scrollWidth, inner: innerWidth,
+    banners: document.querySelectorAll('s-banner').length, lang: document.documentElement.lang, title: document.title,
+    nodes: document.querySelectorAll('*').length, shifted: window.shifted ?? 0,
+    pages: document.querySelectorAll('s-page').length })"""
+
+
+@dataclass
+class Seat:
+    """One merchant looking at one shop."""
+
+    demo: Demo
+    page: Any
+    shop: str
+    language: str
+    axe: Callable[[Any], list[str]] | None
+    clicks: int = 0
+    typed: int = 0
+
+    @property
+    def frame(self) -> Any:
+        """The app's frame, listening."""
+        return ready(self.page)
+
+    def open(self, path: str = "/") -> Any:
+        """Open a page of the app in the admin; the frame."""
+        # The admin's own language of this person, as its selector keeps it.
+        self.page.context.add_cookies([{"name": "standin_locale", "value": self.language, "url": self.demo.box_url}])
+        self.page.goto(f"{self.demo.box_url}/store/{self.shop}/apps/{self.demo.key}{'' if path == '/' else path}")
+        return self.frame
+
+    def click(self, what: Any) -> None:
+        """A click that a person makes, counted."""
+        self.clicks += 1
+        what.click()
+
+    def type(self, what: Any, text: str) -> None:
+        """Text that a person types into a field, counted."""
+        self.typed += 1
+        what.fill(text)
+
+    def log_in(self, seller: str) -> Any:
+        """At the marketplace, at top level: log in, allow, come back into the admin; not counted, as agreed. The frame."""
+        self.page.wait_for_url("**/amazon/sellercentral/**")
+        login = self.page.locator("form.seller", has=self.page.locator(f"input[value={seller}]"))
+        confirm = self.page.get_by_role("button", name="Confirm")
+        login.or_(confirm).first.wait_for()
+        if login.count():
+            login.locator("button").click()
+        confirm.click()
+        self.page.wait_for_url("**/store/**")
+        return self.frame
+
+    def lands(self, path: str) -> Any:
+        """Wait until the admin's address says that the app is at `path` (a pattern); the frame."""
+        self.page.wait_for_url(f"**/apps/{self.demo.key}{path}")
+        return self.frame
+
+    def look(self, name: str, *, keys: bool = True) -> list[str]:
+        """Everything wrong with the page as it stands, in words that name the page."""
+        frame = self.frame
+        width = self.page.viewport_size["width"]
+        where = f"{name} [{self.language} {width}]"
+        found = self._measured(frame) + self._read(frame)
+        if self.axe is not None:
+            found += [f"axe: {one}" for one in self.axe(frame)]
+        if keys and frame.evaluate(HAS_PRIMARY):
+            found += self._tabs(frame)
+        self._picture(frame, name, width)
+        return [f"{where}: {one}" for one in found]
+
+    def _measured(self, frame: Any) -> list[str]:
+        it = frame.evaluate(MEASURE)
+        found = [] if it["pages"] == 1 else [f"{it['pages']} pages in one"]
+        if it["wide"] > it["inner"]:
+            found.append(f"scrolls sideways: {it['wide']} of {it['inner']} px")
+        if self.page.main_frame.evaluate("document.scrollingElement.scrollWidth > innerWidth"):
+            found.append("the admin scrolls sideways")
+        if it["banners"] > 1:
+            found.append(f"{it['banners']} banners")
+        if it["lang"] != self.language:
+            found.append(f"lang is {it['lang']!r}")
+        if not it["title"].strip():
+            found.append("no title")
+        if it["nodes"] > NODES:
+            found.append(f"{it['nodes']} nodes")
+        if it["shifted"] >= SHIFT:
+            found.append(f"moves while loading: {it['shifted']:.3f}")
+        return found
+
+    def _read(self, frame: Any) -> list[str]:
+        text = QUOTED.sub("", frame.evaluate(READ))
+        found = [f"raw value {raw.group()!r}" for raw in RAW.finditer(text)]
+        if self.language == "de":
+            found += [f"English: …{text[max(0, hit.start() - 40) : hit.end() + 40]}…" for hit in ENGLISH.finditer(text)]
+        return found
+
+    def _tabs(self, frame: Any) -> list[str]:
+        frame.evaluate("() => { document.getElementById('page').focus(); }")
+        for _ in range(TABS):
+            self.page.keyboard.press("Tab")
+            if frame.evaluate(AT_PRIMARY):
+                return []
+        return [f"{TABS} times Tab did not reach the primary action"]
+
+    def _picture(self, frame: Any, name: str, width: int) -> None:
+        folder = os.environ.get("BROWSER_PICTURES")
+        if not folder:
+            return
+        height = frame.evaluate("(scrollTo(0, 0), document.getElementById('page').getBoundingClientRect().height)")
+        before = self.page.viewport_size
+        self.page.set_viewport_size({"width": width, "height": min(4000, int(height) + 130)})
+        self.page.screenshot(path=Path(folder) / f"{name}-{self.language}-{width}.png")
+        self.page.set_viewport_size(before)
+
+    def markup(self) -> str:
+        """What the server sends for this page."""
+        fetched = "async () => (await fetch(location.href, { headers: { Accept: 'text/html' } })).text()"
+        return str(self.frame.evaluate(fetched))
