@@ -14,18 +14,19 @@ from shopapp import clock
 
 _context: ContextVar[dict[str, object] | None] = ContextVar("log_context", default=None)
 
+_NAMES = (
+    "id_token|access_token|refresh_token|client_secret|hmac|code|spapi_oauth_code|session|state|ticket"
+    "|password|token|secret|authorization"
+)
+_NAMED = re.compile(rf"(?i){_NAMES}")
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(atz[ar]\|[\w|.\-/+=]+)"), "[token]"),
     (re.compile(r"\bshp(?:at|ua|ca|pa|ss|rt|rtr)_[\w]+"), "[token]"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "[jwt]"),
     (re.compile(r"(?i)(bearer\s+)[\w.\-|/+=~]+"), r"\1[token]"),
-    (
-        re.compile(
-            r"(?i)(\b(?:id_token|access_token|refresh_token|client_secret|hmac|code|spapi_oauth_code|session|state|ticket"
-            r"|password|token|secret|authorization)\b[\"']?\s*[=:]\s*[\"']?)[^&\s\"',;}]+"
-        ),
-        r"\1[secret]",
-    ),
+    (re.compile(rf"(?i)(\b(?:{_NAMES})\b\\*[\"']?\s*[=:]\s*\\*[\"']?)[^&\s\"',;}}\\]+"), r"\1[secret]"),
+    # The password in the address of a database or queue; before e-mail addresses, which look like its end.
+    (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)"), r"\1[secret]"),
     (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), "[e-mail]"),
 )
 
@@ -35,6 +36,19 @@ def redact(text: str) -> str:
     for pattern, mask in _PATTERNS:
         text = pattern.sub(mask, text)
     return text
+
+
+def _masked(value: object, name: str = "") -> object:
+    """`value` as JSON can hold it, every text in it redacted by itself: a mask over whole JSON would break it open."""
+    if isinstance(value, dict):
+        return {str(key): _masked(one, str(key)) for key, one in value.items()}
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if _NAMED.fullmatch(name) and value:
+        return "[secret]"
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(one) for one in value]
+    return redact(str(value))
 
 
 @contextmanager
@@ -54,7 +68,7 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, object] = {
             "ts": clock.now().isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": redact(record.getMessage()),
+            "event": record.getMessage(),
             "logger": record.name,
         }
         line.update(_context.get() or {})
@@ -63,7 +77,7 @@ class JsonFormatter(logging.Formatter):
             line.update(fields)
         if record.exc_info:
             line["trace"] = redact(self.formatException(record.exc_info))[-4000:]
-        return redact(json.dumps(line, default=str, ensure_ascii=False))
+        return json.dumps(_masked(line), ensure_ascii=False)
 
 
 def configure(level: str = "INFO") -> None:
