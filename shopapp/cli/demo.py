@@ -10,7 +10,9 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 from shopapp.cli.supervisor import Supervisor
 from shopapp.cli.up import say, start_all
@@ -30,15 +32,19 @@ def demo(port: int, sandbox_port: int, *, story: bool, fresh: bool) -> int:
     supervisor.handle_signals()
     app_port = free_port("127.0.0.1", port)
     box_port = free_port("127.0.0.1", sandbox_port, besides=app_port)
-    smtp_port = free_port("127.0.0.1", 8025, besides=app_port, also=box_port)
-    env = environment(data, app_port, box_port, smtp_port)
+    env = environment(data, app_port, box_port)
+    control = f"http://127.0.0.1:{box_port}/_sandbox"
     try:
-        supervisor.add("sandbox", sandbox_command(data, box_port, smtp_port), env)
+        sandbox = supervisor.add("sandbox", sandbox_command(data, box_port, 0), env, quiet=True)
         _wait_for(f"127.0.0.1:{box_port}")
+        # The mail port is whatever was free; a sandbox that is started again must take the same one.
+        env["MAIL_PORT"] = str(_ask(control, "/health")["smtp_port"])
+        sandbox.command = sandbox_command(data, box_port, int(env["MAIL_PORT"]))
         start_all(supervisor, Config.load(env), env, "localhost", app_port, processes=1)
         _wait_for(f"localhost:{app_port}")
         if story:
             return _play(supervisor, env)
+        _furnish(control)
         say(
             f"\nOpen http://127.0.0.1:{box_port}  (the sandbox's admin; the app is embedded there). Ctrl-C stops all.\n"
         )
@@ -48,7 +54,7 @@ def demo(port: int, sandbox_port: int, *, story: bool, fresh: bool) -> int:
     return 0
 
 
-def environment(data: Path, app_port: int, box_port: int, smtp_port: int) -> dict[str, str]:
+def environment(data: Path, app_port: int, box_port: int) -> dict[str, str]:
     """The environment of the demo's processes: our own settings replaced, secrets made once and kept in the data folder."""
     box, app = f"http://127.0.0.1:{box_port}", f"http://localhost:{app_port}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHOPIFY_", "AMAZON_", "MAIL_"))}
@@ -63,7 +69,6 @@ def environment(data: Path, app_port: int, box_port: int, smtp_port: int) -> dic
         "POLARIS_URL": f"{box}/cdn/polaris-1.js",
         "FX_RATES_URL": f"{box}/fx/eurofxref-daily.xml",
         "MAIL_SERVER": "127.0.0.1",
-        "MAIL_PORT": str(smtp_port),
         "MAIL_USE_TLS": "0",
         "MAIL_FROM": "alerts@shopapp.test",
         "OPERATOR_EMAIL": "operator@shopapp.test",
@@ -74,7 +79,6 @@ def environment(data: Path, app_port: int, box_port: int, smtp_port: int) -> dic
         "AMAZON_LOGIN_BASE": f"{box}/amazon/sellercentral/{{region}}",
         "AMAZON_TOKEN_URL": f"{box}/amazon/auth/o2/token",
         "SANDBOX_BUCKET_FACTOR": "100",
-        "SANDBOX_VISIBLE_LAG": "1",
         "POLL_SECONDS": "10",
         "MAIL_WAIT_SECONDS": "3",
         "MAIL_DIGEST_SECONDS": "15",
@@ -90,10 +94,10 @@ def sandbox_command(data: Path, port: int, smtp_port: int) -> list[str]:
     ]  # fmt: skip
 
 
-def free_port(host: str, wish: int, besides: int = 0, also: int = 0) -> int:
+def free_port(host: str, wish: int, besides: int = 0) -> int:
     """`wish`, or the next port after it that nobody listens on."""
     for port in range(wish, wish + 200):
-        if port in (besides, also):
+        if port == besides:
             continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -131,6 +135,27 @@ def _wait_for(address: str) -> None:
         else:
             return
     raise ConfigError(f"Nothing answers on {address} after {READY_SECONDS:.0f} s.")
+
+
+def _ask(control: str, path: str, body: dict[str, object] | None = None) -> Any:
+    """One of the sandbox's switches."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{control}{path}", data, {"Content-Type": "application/json"})  # noqa: S310  # our own address
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def _furnish(control: str) -> None:
+    """Give a new sandbox a shop with two products and a seller, so that a person finds something to begin with."""
+    if _ask(control, "/shops"):
+        return
+    shop = _ask(control, "/shops", {"name": "blue-lamp", "title": "Blue Lamp", "currency": "EUR", "plan": "standard"})
+    for sku, title, price in (("LAMP-01", "Desk lamp", "49.00"), ("LAMP-02", "Floor lamp", "129.00")):
+        _ask(
+            control, f"/shops/{shop['domain']}/products", {"sku": sku, "title": title, "price": price, "available": 200}
+        )
+    seller = _ask(control, "/amazon/sellers", {"name": "Blue Lamp Trading", "region": "eu"})
+    _ask(control, f"/amazon/sellers/{seller['seller_id']}/state", {"visible_lag_seconds": 1})
 
 
 def _play(supervisor: Supervisor, env: dict[str, str]) -> int:

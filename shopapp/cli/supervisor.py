@@ -19,11 +19,12 @@ STOP_SECONDS = 25.0
 
 @dataclass
 class Child:
-    """One process to keep alive: its name, command line and environment."""
+    """One process to keep alive: its name, command line and environment; what a quiet one prints is not shown."""
 
     name: str
     command: Sequence[str]
     env: Mapping[str, str]
+    quiet: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     falls: int = 0
@@ -38,9 +39,9 @@ class Supervisor:
     children: list[Child] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
-    def add(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> Child:
+    def add(self, name: str, command: Sequence[str], env: Mapping[str, str], *, quiet: bool = False) -> Child:
         """Start a child now and keep it alive from now on."""
-        child = Child(name, command, env)
+        child = Child(name, command, env, quiet)
         self.children.append(child)
         self._start(child)
         return child
@@ -48,7 +49,11 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         # Each child has a session of its own: Ctrl-C reaches only us, and we stop them in order.
         child.process = subprocess.Popen(
-            list(child.command), env=dict(child.env), start_new_session=True, preexec_fn=die_with_parent
+            list(child.command),
+            env=dict(child.env),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL if child.quiet else None,
+            preexec_fn=die_with_parent,
         )
         child.started = time.monotonic()
 
