@@ -89,7 +89,9 @@ def test_a_thousand_live_orders_cost_little_more_than_their_creation(
     assert [row.state for row in rows].count(OrderState.IMPORTED) == count
     assert len(scene.in_shopify()) == count
     asked = Counter(meter.calls)
-    print(f"{count} orders: {len(meter.calls) / count:.3f} Admin calls, {Decimal(meter.points) / count:.2f} points each")
+    print(
+        f"{count} orders: {len(meter.calls) / count:.3f} Admin calls, {Decimal(meter.points) / count:.2f} points each"
+    )
     assert len(meter.calls) / count <= 1.1, asked
     assert Decimal(meter.points) / count <= 12, asked
     with db.reading() as s:
