@@ -38,7 +38,7 @@ def _told(language: str, key: str, error: errors.RemoteError) -> Wording:
 def test_every_answer_of_a_channel_says_what_failed_why_what_next_and_what_support_needs(
     key: str, row: dict[str, Any]
 ) -> None:
-    """peers.md 13: "we do not know why", and bare codes."""
+    """Complaint 13 of the field: "we do not know why", and bare codes."""
     answered = {**row, "headers": {**row.get("headers", {}), "x-amzn-RequestId": "req-4711"}}
     with played(key, wire(answered)) as play, pytest.raises(errors.RemoteError) as caught:
         _call(play, answered)
@@ -61,7 +61,7 @@ def test_every_answer_of_a_channel_says_what_failed_why_what_next_and_what_suppo
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_answer_that_nobody_has_catalogued_is_quoted_word_for_word_with_its_source(language: str) -> None:
-    """peers.md 13: an unknown error shows the marketplace's own text, never a bare class name."""
+    """Complaint 13 of the field: an unknown error shows the marketplace's own text, never a bare class name."""
     error = errors.Rejected("Der Bestand ist im Äther verschwunden (E-9917)", code="E-9917", request_id="r-1")
     told = _told(language, "amazon", error)
     assert "Amazon" in told.said

@@ -78,7 +78,7 @@ def _the_accounts_line_shows_it(life: Life, account_id: int) -> None:
 
 @pytest.mark.parametrize("how", NO_ANSWER)
 def test_an_hour_without_answers_leaves_no_switch_off_and_the_next_poll_imports(life: Life, how: str) -> None:
-    """peers.md 1: one hiccup must not switch the import off in silence."""
+    """Complaint 1 of the field: one hiccup must not switch the import off in silence."""
     life.product("A-1")
     seller = life.seller()
     account_id = life.connect(seller)
@@ -101,7 +101,7 @@ def test_an_hour_without_answers_leaves_no_switch_off_and_the_next_poll_imports(
 
 
 def test_five_bad_answers_to_a_refresh_leave_the_account_connected_and_send_no_mail(life: Life) -> None:
-    """peers.md 9: a 500 of the token endpoint is not the end of an access."""
+    """Complaint 9 of the field: a 500 of the token endpoint is not the end of an access."""
     seller = life.seller()
     account_id = life.connect(seller)
     life.work(minutes=1)
@@ -121,7 +121,7 @@ def test_five_bad_answers_to_a_refresh_leave_the_account_connected_and_send_no_m
 
 
 def test_our_own_expired_secret_is_told_to_us_and_never_to_merchants_as_their_fault(life: Life) -> None:
-    """peers.md 11: merchants must not be sent to a login because our secret is over."""
+    """Complaint 11 of the field: merchants must not be sent to a login because our secret is over."""
     shops = [life, *(life.another() for _ in range(3))]
     sellers = [shop.seller() for shop in shops]
     accounts = [shop.connect(seller) for shop, seller in zip(shops, sellers, strict=True)]
@@ -148,7 +148,7 @@ def test_our_own_expired_secret_is_told_to_us_and_never_to_merchants_as_their_fa
 
 
 def test_six_hours_without_shopify_give_no_order_up(life: Life) -> None:
-    """peers.md 3: when all fail together, nothing is condemned."""
+    """Complaint 3 of the field: when all fail together, nothing is condemned."""
     life.product("A-1")
     seller = life.seller()
     life.connect(seller)

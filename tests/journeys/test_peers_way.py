@@ -36,7 +36,7 @@ def _settings_of(life: Life, account_id: int) -> tuple[Any, ...]:
 
 
 def test_a_reconnected_seller_brings_the_missed_days_once_and_nothing_is_set_anew(life: Life) -> None:
-    """peers.md 5: reconnecting must not import everything again."""
+    """Complaint 5 of the field: reconnecting must not import everything again."""
     life.product("A-1")
     seller = life.seller()
     account_id = life.connect(seller)
@@ -63,7 +63,7 @@ def test_a_reconnected_seller_brings_the_missed_days_once_and_nothing_is_set_ane
 
 
 def test_a_login_as_another_seller_is_refused_and_the_page_names_both(life: Life) -> None:
-    """peers.md 6: "you integrate the same store twice"."""
+    """Complaint 6 of the field: "you integrate the same store twice"."""
     right, wrong = life.seller(), life.seller()
     account_id = life.connect(right)
     life.work(minutes=1)
@@ -81,7 +81,7 @@ def test_a_login_as_another_seller_is_refused_and_the_page_names_both(life: Life
 
 
 def test_an_access_that_dies_before_its_date_is_revoked_within_one_poll_and_probed_once_an_hour(life: Life) -> None:
-    """peers.md 8: a changed password ends the access long before its date."""
+    """Complaint 8 of the field: a changed password ends the access long before its date."""
     seller = life.seller()
     account_id = life.connect(seller)
     life.work(minutes=1)
@@ -133,7 +133,7 @@ def zone(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.mark.parametrize("zone", NIGHTS, indirect=True)
 def test_in_every_zone_the_nights_of_the_clock_change_bring_the_same_orders(zone: str, life: Life) -> None:
-    """peers.md 22: orders lost by an offset, or a crash on the night of the change."""
+    """Complaint 22 of the field: orders lost by an offset, or a crash on the night of the change."""
     shop = life.another(timezone=zone)
     shop.product("A-1")
     with db.reading() as s:
@@ -162,7 +162,7 @@ def test_in_every_zone_the_nights_of_the_clock_change_bring_the_same_orders(zone
 
 
 def test_a_foreign_currency_is_kept_and_counted_at_the_dated_rate_stored_with_it(life: Life) -> None:
-    """peers.md 25: a PLN order in a SEK shop keeps PLN; a month counted again gives the same number."""
+    """Complaint 25 of the field: a PLN order in a SEK shop keeps PLN; a month counted again gives the same number."""
     shop = life.another(currency="SEK", country="SE")
     shop.product("A-1")
     shop.work()  # the chores fetch the day's rates
@@ -188,7 +188,7 @@ def test_a_foreign_currency_is_kept_and_counted_at_the_dated_rate_stored_with_it
 
 
 def test_sync_now_shows_queued_then_running_then_the_result(life: Life) -> None:
-    """peers.md 36: nobody could tell whether it runs."""
+    """Complaint 36 of the field: nobody could tell whether it runs."""
     life.product("A-1")
     seller = life.seller()
     account_id = life.connect(seller)
@@ -219,7 +219,7 @@ def test_sync_now_shows_queued_then_running_then_the_result(life: Life) -> None:
 
 
 def test_fifty_poison_orders_stop_none_of_the_good_ones(life: Life) -> None:
-    """peers.md 2: bad orders at the head are flagged each with its reason, and the cursor moves."""
+    """Complaint 2 of the field: bad orders at the head are flagged each with its reason, and the cursor moves."""
     life.product("A-1")
     seller = life.seller()
     account_id = life.connect(seller)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from decimal import Decimal
 from typing import Any
@@ -123,9 +124,9 @@ def pieces(order: Order) -> dict[str, int]:
     return found
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=int(os.environ.get("RANDOM_ORDERS", "2000")), deadline=None)
 @given(orders())
-def test_two_thousand_random_orders_come_to_their_total(made: tuple[dict[str, Any], bool]) -> None:
+def test_random_orders_come_to_their_total(made: tuple[dict[str, Any], bool]) -> None:
     raw, on_top = made
     order = mapping.order(raw, PLACE)
     check(order, raw)
@@ -201,3 +202,33 @@ def test_the_order_of_items_changes_nothing() -> None:
 
 def test_every_currency_of_the_marketplaces_is_known() -> None:
     assert all(exponent(market.currency) in (0, 2) for market in MARKETS.values())
+
+
+def one_line(minor: int, *, off: int = 0) -> dict[str, Any]:
+    parts = {"ITEM": minor, "charges": {}, "DISCOUNT": 0, "TAX": 0, "quantity": 1}
+    return made_order([made_item(1, parts, "EUR", on_top=False, facilitated=False)], "EUR", off=off)
+
+
+def test_one_cent_off_is_a_rounding_line_of_its_own() -> None:
+    """15.84 by the lines, 15.85 paid."""
+    order = mapping.order(one_line(1584, off=1), PLACE)
+    assert (str(order.total), str(order.lines[0].total), str(order.rounding)) == ("15.85 EUR", "15.84 EUR", "0.01 EUR")
+
+
+@pytest.mark.parametrize("paid", [717_869, 718_080])
+def test_one_euro_off_is_refused_with_both_numbers(paid: int) -> None:
+    """7,179.70 by the lines; 7,178.69 or 7,180.80 paid."""
+    with pytest.raises(Rejected) as refused:
+        mapping.order(one_line(717_970, off=paid - 717_970), PLACE)
+    assert refused.value.reason == "totals_do_not_add_up"
+    assert str(Money(paid, "EUR").decimal) in refused.value.words
+    assert "7179.70" in refused.value.words
+
+
+def test_more_digits_than_the_currency_has_are_refused_not_cut() -> None:
+    """34.116425 euro."""
+    raw = one_line(3411)
+    raw["orderItems"][0]["proceeds"]["breakdowns"][0]["subtotal"]["amount"] = "34.116425"
+    with pytest.raises(Rejected) as refused:
+        mapping.order(raw, PLACE)
+    assert refused.value.reason == "bad_amount"
