@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from shopapp.cli import folder
 from shopapp.cli.supervisor import Supervisor
 from shopapp.cli.up import say, start_all
 from shopapp.config import ROOT, Config, ConfigError
@@ -25,17 +25,16 @@ READY_SECONDS = 60.0
 def demo(port: int, sandbox_port: int, *, story: bool, fresh: bool) -> int:
     """Start everything, print one address, stop on Ctrl-C. With `story`: play it, 0 only if every step held."""
     data = Path(os.environ.get("SHOPAPP_DATA") or "./.shopapp").expanduser().resolve() / "demo"
+    supervisor = Supervisor(say, folder.claim(data, say))
     if fresh:
-        shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    supervisor = Supervisor(say)
+        folder.empty(data)
     supervisor.handle_signals()
     app_port = free_port("127.0.0.1", port)
     box_port = free_port("127.0.0.1", sandbox_port, besides=app_port)
     env = environment(data, app_port, box_port)
     control = f"http://127.0.0.1:{box_port}/_sandbox"
     try:
-        sandbox = supervisor.add("sandbox", sandbox_command(data, box_port, 0), env, quiet=True)
+        sandbox = supervisor.add("sandbox", sandbox_command(data, box_port, 0), env, quiet=True, alone=True)
         _wait_for(f"127.0.0.1:{box_port}")
         # The mail port is whatever was free; a sandbox that is started again must take the same one.
         env["MAIL_PORT"] = str(_ask(control, "/health")["smtp_port"])

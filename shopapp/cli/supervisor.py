@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 
 from shopapp.process import die_with_parent
@@ -19,12 +20,16 @@ STOP_SECONDS = 25.0
 
 @dataclass
 class Child:
-    """One process to keep alive: its name, command line and environment; what a quiet one prints is not shown."""
+    """One process to keep alive: its name, command line and environment; what a quiet one prints is not shown.
+
+    One that is `alone` must not run twice on a data folder: it inherits the lock of the servers (see cli.folder).
+    """
 
     name: str
     command: Sequence[str]
     env: Mapping[str, str]
     quiet: bool = False
+    alone: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     falls: int = 0
@@ -36,12 +41,15 @@ class Supervisor:
     """Keeps its children running until told to stop. `say` prints to the person at the terminal."""
 
     say: Callable[[str], None]
+    lock: int | None = None  # descriptor that children who must be alone inherit
     children: list[Child] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
-    def add(self, name: str, command: Sequence[str], env: Mapping[str, str], *, quiet: bool = False) -> Child:
+    def add(
+        self, name: str, command: Sequence[str], env: Mapping[str, str], *, quiet: bool = False, alone: bool = False
+    ) -> Child:
         """Start a child now and keep it alive from now on."""
-        child = Child(name, command, env, quiet)
+        child = Child(name, command, env, quiet, alone)
         self.children.append(child)
         self._start(child)
         return child
@@ -53,7 +61,8 @@ class Supervisor:
             env=dict(child.env),
             start_new_session=True,
             stdout=subprocess.DEVNULL if child.quiet else None,
-            preexec_fn=die_with_parent,
+            pass_fds=(self.lock,) if child.alone and self.lock is not None else (),
+            preexec_fn=partial(_begin, os.getpid()),
         )
         child.started = time.monotonic()
 
@@ -98,6 +107,13 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 _kill_group(process.pid)
                 process.wait(5)
+
+
+def _begin(parent: int) -> None:
+    """First thing in a child, before it becomes its command: a signal to end must not meet our own handler."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    die_with_parent(signal.SIGTERM, parent)
 
 
 def _kill_group(pid: int) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from shopapp.cli import folder
 from shopapp.cli.supervisor import Supervisor, shopapp_command
 from shopapp.config import ROOT, Config, ConfigError
 
@@ -22,7 +23,8 @@ def say(text: str) -> None:
 def up(host: str, port: int, processes: int) -> int:
     """Run everything until a signal."""
     config = Config.load()
-    supervisor = Supervisor(say)
+    # Only what is embedded must be alone: with a queue elsewhere any number may run.
+    supervisor = Supervisor(say, None if config["REDIS_URL"] else folder.claim(config.data, say))
     supervisor.handle_signals()
     try:
         start_all(supervisor, config, dict(os.environ), host, port, processes)
@@ -39,10 +41,10 @@ def start_all(
     """Start the queue (unless REDIS_URL is set), migrate, then web, workers and scheduler."""
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not config["REDIS_URL"]:
-        supervisor.add("queue", queue_command(config), env)
+        supervisor.add("queue", queue_command(config), env, alone=True)
         _wait_for_socket(config.queue_socket)
     subprocess.run(shopapp_command("migrate"), env=dict(env), cwd=ROOT, check=True)
-    supervisor.add("web", web_command(host, port, processes), env)
+    supervisor.add("web", web_command(host, port, processes), env, alone=True)
     for queue in ("now", "bulk"):
         supervisor.add(f"worker {queue}", shopapp_command("worker", "--queue", queue), env)
     supervisor.add("scheduler", shopapp_command("scheduler"), env)

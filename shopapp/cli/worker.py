@@ -10,6 +10,7 @@ import redis
 from rq import Worker
 from rq.serializers import JSONSerializer
 
+from shopapp.process import will_fork
 from shopapp.work import bell
 
 
@@ -32,6 +33,7 @@ def work(queue: str) -> int:
             job_monitoring_interval=5,
         )
         worker.log_result_lifespan = False
+        will_fork()
         worker.work(with_scheduler=False, logging_level="WARNING")
     return 0
 
