@@ -33,6 +33,8 @@ class RowId(IntegerConverter):
 def register(app: Flask) -> None:
     """Register every page family's blueprint, named `blueprint` in its module."""
     app.url_map.converters["int"] = RowId
+    # The redirect that merges slashes would repeat whatever host the caller names.
+    app.url_map.merge_slashes = False
     for name in FAMILIES:
         if importlib.util.find_spec(f"shopapp.web.{name}"):
             app.register_blueprint(importlib.import_module(f"shopapp.web.{name}").blueprint)
