@@ -54,7 +54,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("journey") and find_postgres():
         quarter = zlib.crc32(metafunc.definition.nodeid.encode()) % 4 == 0
         always = metafunc.definition.get_closest_marker("both_databases") is not None
-        kinds = ["postgres", "sqlite"] if quarter or always else ["postgres"]
+        once = metafunc.definition.get_closest_marker("one_database") is not None
+        kinds = ["postgres", "sqlite"] if (quarter or always) and not once else ["postgres"]
     metafunc.parametrize("database", kinds, indirect=True)
 
 

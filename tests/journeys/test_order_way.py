@@ -66,6 +66,7 @@ def _until_quiet(scene: Scene, rounds: int = 60) -> None:
         scene.wait(5)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("trusted", [True, False])
 def test_a_thousand_live_orders_cost_little_more_than_their_creation(
     ground: Ground, trusted: bool, monkeypatch: pytest.MonkeyPatch
