@@ -69,6 +69,14 @@ def test_doctor_names_the_setting_that_keeps_it_from_serving(env: dict[str, str]
     assert "Traceback" not in done.stderr
 
 
+def test_a_worker_without_its_queue_ends_in_one_line_to_be_started_again(env: dict[str, str], tmp_path: Path) -> None:
+    run(env, "migrate")
+    done = run({**env, "REDIS_URL": f"unix://{tmp_path / 'gone.sock'}"}, "worker")
+    assert done.returncode == 1
+    assert "queue_unreachable" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_rotated_keys_open_everything_with_the_new_key_alone(env: dict[str, str]) -> None:
     run(env, "migrate")
     seed = (
