@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -23,7 +24,9 @@ from shopapp.runtime import config
 
 SUBJECT_LIMIT = 120
 LISTED = 200  # entries in the mail itself; beyond, a file holds all
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+# A spreadsheet calculates a cell that begins with one of these, blanks and quotes before it or not. Which mark separates
+# cells depends on the reader's country, so the start of a cell may be anywhere behind a comma, semicolon, bar or tab.
+_FORMULA = re.compile(r"(^|[,;|\t\r\n])(?=[\s\"]*[=+\-@＝＋－＠])")
 _NAMED = N_("%(title)s (%(channel)s)")
 _REMINDER = N_("Reminder: %(subject)s")
 _COLUMNS = (
@@ -103,7 +106,7 @@ def subject_line(text: str) -> str:
 
 def cell(text: str) -> str:
     """`text` as no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 def alert(shop: Shop, category: str, incidents: Sequence[Incident], *, reminder: bool = False) -> Letter:

@@ -6,19 +6,18 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from marketplaces.data import Money
 from marketplaces.text import clean
+from shopapp.alerts.letters import cell as safe_cell
 from shopapp.records.models import Account, Order, OrderLine
 
 PAGE = 50
 EXPORT_CHUNK = 500
-# A spreadsheet takes a cell that begins like this for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +146,8 @@ def _read(cursor: str) -> tuple[datetime, int] | None:
     moment, _, number = cursor.partition("~")
     try:
         at = datetime.fromisoformat(moment)
-        return (at, int(number)) if at.tzinfo is not None and len(number) < 18 else None
-    except ValueError:
+        return (at.astimezone(UTC), int(number)) if at.tzinfo is not None and len(number) < 18 else None
+    except (ValueError, OverflowError):
         return None
 
 
@@ -157,11 +156,6 @@ def _amount(row: Order) -> str:
         return str(Money(row.total_minor, row.currency).decimal)
     except ValueError:
         return ""
-
-
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet calculates."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _rows(rows: Iterable[tuple[str, ...]]) -> str:

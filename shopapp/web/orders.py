@@ -13,6 +13,7 @@ from sqlalchemy import String, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from marketplaces.text import clean
 from shopapp import clock, i18n
 from shopapp.orders import find, retry
 from shopapp.orders.find import Filters
@@ -50,7 +51,7 @@ class Wish:
     @classmethod
     def asked(cls) -> Wish:
         """From the address or the form; a state that does not exist narrows to nothing less."""
-        given = {name: request.values.get(name, "").strip()[:255] for name in cls.__slots__}
+        given = {name: clean(request.values.get(name, ""), keep_spaces=True) for name in cls.__slots__}
         given["state"] = given["state"] if given["state"] in set(OrderState) else ""
         given["held"] = given["held"] if given["held"] in set(HeldReason) else ""
         return cls(**given)

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from marketplaces.money import Money
 from shopapp import clock
+from shopapp.alerts.letters import cell
 from shopapp.plans import gate, ledger
 from shopapp.plans.catalogue import CURRENCY, TRIAL_KEY, plans
 from shopapp.plans.entitlements import provider
@@ -104,11 +105,9 @@ def ledger_csv() -> Response:
 
 
 def _csv_row(entry: UsageEntry, order_id: str) -> list[str]:
-    # A cell that begins like a formula would be run by a spreadsheet.
-    safe_id = f"'{order_id}" if order_id[:1] in "=+-@\t\r" else order_id
     counted = "" if entry.gmv_minor is None else str(Money(entry.gmv_minor, CURRENCY).decimal)
     return [
-        entry.at.isoformat(), safe_id, str(Money(entry.amount_minor, entry.currency).decimal), entry.currency,
+        entry.at.isoformat(), cell(order_id), str(Money(entry.amount_minor, entry.currency).decimal), entry.currency,
         str(entry.rate or ""), str(entry.rate_day or ""), counted,
         entry.credited_at.isoformat() if entry.credited_at else "",
     ]  # fmt: skip
