@@ -34,7 +34,7 @@ TEXTS: dict[int, tuple[str, str, str, str]] = {
         N_("Somebody, or a background job, was faster."), N_("Look at the current state and try again."),
     ),
     413: (
-        N_("Too large"), N_("The file or form is too large"), N_("At most 10 MB are accepted."),
+        N_("Too large"), N_("The file or form is too large"), N_("At most 1 MB is accepted."),
         N_("Split it and try again."),
     ),
     500: (

@@ -30,6 +30,7 @@ bounce = Blueprint("session", __name__)
 # Reached without a merchant's session: each of these proves its caller in its own way, or tells nothing.
 PUBLIC = ("/static/", "/webhooks/", "/login/", "/mail-link/", "/healthz", "/readyz", auth.BOUNCE)
 SAFE = ("GET", "HEAD")
+FORM_BYTES = 1_000_000  # far more than any page of ours sends; short fields take many times their length in memory
 _RELOAD_NOTICE = i18n.N_("Open the app from Apps in your Shopify admin.")
 _LATER_NOTICE = i18n.N_("Shopify does not answer at the moment. Please open the app again in a minute.")
 
@@ -55,6 +56,7 @@ def _enter() -> AnyResponse | None:
     g.language = i18n.language_of(request.args.get("locale", ""), request.headers.get("Accept-Language", ""))
     if is_public(request.path):
         return None
+    request.max_content_length = FORM_BYTES
     found = auth.verify(request)
     if isinstance(found, Refusal):
         if found.had_token:

@@ -74,7 +74,7 @@ def test_our_own_failure_shows_a_reference_that_is_in_the_log_and_no_trace(
 def test_a_form_that_is_too_large_says_so(failing: Desk) -> None:
     page = failing.get("/orders/fail/large")
     assert page.status == 413
-    assert "At most 10 MB" in page.text
+    assert "At most 1 MB" in page.text
 
 
 def test_an_address_nobody_knows_is_a_page_not_a_bare_line(desk: Desk) -> None:
