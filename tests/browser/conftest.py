@@ -15,7 +15,7 @@ from tests.browser import polaris_manifest
 from tests.browser.demo import Demo, Shops, running_demo
 from tests.browser.frames import ready
 from tests.browser.sample_app import KEY, SECRET, SHOP, SampleApp
-from tests.browser.seat import WATCH_SHIFTS, Seat
+from tests.browser.seat import WATCH_HANDS, WATCH_SHIFTS, Seat
 from tests.sandbox.server import create_sandbox
 from tests.sandbox.shopify.state import shops_of
 
@@ -169,7 +169,8 @@ def sit(demo: Demo, chromium: Any, axe: Any) -> Iterator[Callable[..., Seat]]:
     def sit_down(domain: str, language: str = "en", width: int = 1280) -> Seat:
         context = chromium.new_context(viewport={"width": width, "height": 900}, locale="en-GB")
         context.set_default_timeout(2 * PATIENCE_MS)
-        context.add_init_script(f"({WATCH_SHIFTS})()")
+        for watch in (WATCH_SHIFTS, WATCH_HANDS):
+            context.add_init_script(f"({watch})()")
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -1,4 +1,4 @@
-"""Owns a merchant's seat: one browser page of one shop in one language and width, its clicks counted, its pages judged."""
+"""Owns a merchant's seat: one browser page of one shop in one language and width, what its hands do counted, its pages judged."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.browser.demo import Demo
 from tests.browser.frames import ready
@@ -21,6 +22,9 @@ SHIFT = 0.1
 TABS = 60
 WATCH_SHIFTS = """() => { window.shifted = 0; new PerformanceObserver((list) => { for (const one of list.getEntries())
     if (!one.hadRecentInput) window.shifted += one.value; }).observe({ type: 'layout-shift', buffered: true }); }"""
+# Every press of a pointer and every edit of a field inside the app, told by the browser itself.
+WATCH_HANDS = """() => { if (window.parent !== window) for (const kind of ['pointerdown', 'beforeinput'])
+    addEventListener(kind, (event) => event.isTrusted && console.debug('hands:' + kind), true); }"""
 # What a person reads: text and the attributes that Polaris shows, without quotations, raw data, fields' values.
 READ = """() => { const said = []; const skip = '.quote, pre, template, script, style, [lang]:not(html), s-app-nav';
     const walk = (node) => { if (node.nodeType === 3) { said.push(node.data); return; }
@@ -51,6 +55,13 @@ class Seat:
     clicks: int = 0
     typed: int = 0
 
+    def __post_init__(self) -> None:
+        self.page.on("console", self._hand)
+
+    def _hand(self, said: Any) -> None:
+        self.clicks += said.text == "hands:pointerdown"
+        self.typed += said.text == "hands:beforeinput"
+
     @property
     def frame(self) -> Any:
         """The app's frame, listening."""
@@ -63,16 +74,6 @@ class Seat:
         self.page.goto(f"{self.demo.box_url}/store/{self.shop}/apps/{self.demo.key}{'' if path == '/' else path}")
         return self.frame
 
-    def click(self, what: Any) -> None:
-        """A click that a person makes, counted."""
-        self.clicks += 1
-        what.click()
-
-    def type(self, what: Any, text: str) -> None:
-        """Text that a person types into a field, counted."""
-        self.typed += 1
-        what.fill(text)
-
     def log_in(self, seller: str) -> Any:
         """At the marketplace, at top level: log in, allow, come back into the admin; not counted, as agreed. The frame."""
         self.page.wait_for_url("**/amazon/sellercentral/**")
@@ -84,6 +85,10 @@ class Seat:
         confirm.click()
         self.page.wait_for_url("**/store/**")
         return self.frame
+
+    def at(self) -> str:
+        """The app's path that the admin's address shows, without its query."""
+        return urlsplit(self.page.url).path.split(f"/apps/{self.demo.key}", 1)[1] or "/"
 
     def lands(self, path: str) -> Any:
         """Wait until the admin's address says that the app is at `path` (a pattern); the frame."""
