@@ -216,6 +216,8 @@ def _strictly(shop_id: int, account_id: int) -> Outcome | None:
     with db.reading() as s:
         account = placeholders.owned(s, shop_id, account_id)
         channel, realm, seller_id = account.channel, account.realm, account.seller_id
+        if not account.credentials:
+            return Outcome("failed", account_id, cause="credentials")
     try:
         _, seller = speak(account_id, lambda line: prove(channel, realm, line.credentials, strictly=True))
     except RemoteError as error:
