@@ -98,7 +98,7 @@ _KINDS = (
         "expiry_notice",
         Category.ACCOUNT_EXPIRED,
         Severity.WARNING,
-        N_("Account '%(label)s' expires in %(days)s days"),
+        N_("Account '%(label)s' expires soon, days left: %(days)s"),
         N_("The permission you gave us at %(channel)s ends on a known day. Renew it before, and nothing stops."),
         N_("Open the account, press Renew and log in at %(channel)s as the same seller."),
         _ACCOUNT,
