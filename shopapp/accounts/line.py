@@ -41,9 +41,11 @@ from shopapp.work import pace
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+_heeded: dict[str, tuple[str, int]] = {}  # bucket -> rate that was told to it, and in which ten minutes
 SOON = timedelta(seconds=120)  # access that ends so soon is refreshed before it is used
 LEASE = timedelta(seconds=60)  # longer than the refresh's deadline of 30 s
 UNDER_WAY = 2.0  # seconds until whoever meets a refresh under way comes back
+HEED_SECONDS, HEED_MOST = 600, 10_000  # a stated rate is told to the bucket once in so long, for so many buckets
 PATIENCE = 1.0  # seconds of the wall that a thread may wait for a permit
 
 
@@ -114,7 +116,7 @@ def http_of(channel: Channel) -> Http:
 
 @lru_cache(maxsize=64)
 def _http(hosts: tuple[str, ...]) -> Http:
-    return Http(hosts, now=clock.now, pace=permit)
+    return Http(hosts, now=clock.now, pace=permit, observe=heed)
 
 
 def permit(key: str, rate: str, burst: int) -> None:
@@ -134,6 +136,30 @@ def permit(key: str, rate: str, burst: int) -> None:
         return
     if wait > 0:
         raise RateLimited(wait, "waiting for a permit")
+
+
+def heed(key: str, stated: str) -> None:
+    """The channel states the rate of a bucket: sellers get more (or less) than the vendor's default."""
+    rate = _rate(stated)
+    if rate is None or _heeded.get(key) == (stated, int(clock.wall()) // HEED_SECONDS):
+        return
+    try:
+        pace.state(key, rate)
+    except (redis.RedisError, RuntimeError) as error:
+        event(log, "pace_unreachable", logging.DEBUG, error=type(error).__name__)
+        return
+    if len(_heeded) > HEED_MOST:
+        _heeded.clear()
+    _heeded[key] = (stated, int(clock.wall()) // HEED_SECONDS)
+
+
+def _rate(stated: str) -> float | None:
+    """A rate as a number above zero, None when it is nonsense."""
+    try:
+        rate = float(stated)
+    except ValueError:
+        return None
+    return rate if 0 < rate < 1e6 else None
 
 
 def store(account: Account, credentials: Credentials) -> None:

@@ -1,6 +1,7 @@
 """Token buckets in Redis, shared by all processes, on Redis' own time. Nobody sleeps here: no permit means "come back".
 
-`take` either grants or says how long to wait. The remote's own words about its limits are fed back by `learn` and `block`.
+`take` either grants or says how long to wait. The remote's own words about its limits are fed back by `learn`,
+`state` and `block`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from shopapp.work import bell
 _TAKE = """
 local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local cap, rate, cost, reserve = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local b = redis.call('HMGET', KEYS[1], 'tokens', 'at', 'blocked')
+local b = redis.call('HMGET', KEYS[1], 'tokens', 'at', 'blocked', 'rate')
+rate = tonumber(b[4]) or rate
 local tokens, at, blocked = tonumber(b[1]) or cap, tonumber(b[2]) or now, tonumber(b[3]) or 0
 tokens = math.min(cap, tokens + math.max(0, now - at) * rate / 1000)
 local wait = 0
@@ -32,6 +34,11 @@ local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('HSET', KEYS[1], 'tokens', ARGV[1], 'at', now)
 redis.call('PEXPIRE', KEYS[1], 7200000)
 """
+# The remote said how fast the bucket fills.
+_STATE = """
+redis.call('HSET', KEYS[1], 'rate', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], 7200000)
+"""
 # The remote said "not before".
 _BLOCK = """
 local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -40,7 +47,7 @@ redis.call('PEXPIRE', KEYS[1], 7200000)
 """
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _script(text: str, _connection: Any) -> Any:
     return _connection.register_script(text)
 
@@ -63,6 +70,11 @@ def take(key: str, rate: float, burst: float, cost: float = 1, reserve: float = 
 def learn(key: str, left: float) -> None:
     """The remote reports `left` tokens in this bucket."""
     _call(_LEARN, key, left)
+
+
+def state(key: str, rate: float) -> None:
+    """The remote states that this bucket gets `rate` tokens a second of our clock; it counts instead of the caller's."""
+    _call(_STATE, key, rate / clock.real_seconds(1))
 
 
 def block(key: str, seconds: float) -> None:

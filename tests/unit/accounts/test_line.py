@@ -18,6 +18,7 @@ from shopapp.accounts import line
 from shopapp.config import Config
 from shopapp.records import db, vault
 from shopapp.records.models import Account, Incident
+from shopapp.work import bell
 from tests.unit.accounts.steps import Stage
 
 AMAZON = registry()["amazon"]
@@ -204,6 +205,22 @@ def test_a_bucket_without_permits_says_when_to_come_back(stage: Stage) -> None:
     with pytest.raises(RateLimited) as caught:
         line.permit("test:bucket", "0.01", 2)
     assert 90 <= (caught.value.retry_after or 0) <= 100
+
+
+def test_the_rate_that_a_channel_states_is_the_rate_at_which_it_is_asked(stage: Stage) -> None:
+    for nonsense in ("", "fast", "nan", "-1", "0", "inf"):
+        line.heed("test:stated", nonsense)
+    assert line.permit("test:stated", "0.001", 1) is None
+    with pytest.raises(RateLimited):
+        line.permit("test:stated", "0.001", 1)
+    line.heed("test:stated", "5")
+    assert line.permit("test:stated", "0.001", 1) is None
+
+
+def test_calls_heed_the_rate_in_the_answers(stage: Stage, account_id: int) -> None:
+    line.speak(account_id, AMAZON.identify)
+    bucket = f"pace:amazon:eu:{seller_of(stage, account_id)}:getMarketplaceParticipations"
+    assert float(bell.connection().hget(bucket, "rate") or 0) > 1, "a thousand times the vendor's default"
 
 
 def test_a_moved_ciphertext_does_not_open(stage: Stage, account_id: int) -> None:

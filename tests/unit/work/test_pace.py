@@ -55,6 +55,13 @@ def test_the_remotes_word_about_what_is_left_counts_more_than_ours() -> None:
     assert pace.take("d", rate=0.01, burst=100) > 50
 
 
+def test_the_rate_that_the_remote_states_counts_instead_of_the_default() -> None:
+    assert pace.take("f", rate=0.001, burst=1) == 0
+    assert pace.take("f", rate=0.001, burst=1) > 900
+    pace.state("f", 0.5)
+    assert pace.take("f", rate=0.001, burst=1) <= 2
+
+
 def test_a_blocked_bucket_grants_nothing_until_then() -> None:
     pace.block("e", 30)
     assert 25 < pace.take("e", rate=100, burst=100) <= 30
