@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 ALERTS = ("alert", "reminder")
 DAILY = 20  # alert mails to one address in 24 hours
 RESERVED = 5  # of these only for account_expired: many failed orders must not hold back the news of a dead connection
-CONFIRMATIONS = 5  # a day and shop: nobody shall be flooded through our form
+CONFIRMATIONS = (
+    5  # a day and shop, and a day and address: nobody shall be flooded through our form, by many shops either
+)
 OPERATOR_EVERY = timedelta(hours=1)
 DAY = timedelta(hours=24)
 
@@ -133,11 +135,13 @@ def cancel_category(s: Session, shop_id: int, category: Category) -> int:
 
 
 def confirm_address(s: Session, shop: Shop, address: str, ticket: str) -> bool:
-    """Queue the mail that asks to confirm `address`; False when the shop has asked too often today."""
+    """Queue the mail that asks to confirm `address`; False when it, or the shop, was asked too often today."""
     mine = (Mail.shop_id == shop.id, Mail.kind == "confirm_address")
-    asked = s.scalar(select(func.count(Mail.id)).where(*mine, Mail.created_at > clock.now() - DAY)) or 0
-    if asked >= CONFIRMATIONS:
-        return False
+    theirs = (func.lower(Mail.to_address) == address.lower(), Mail.kind == "confirm_address")
+    for some in (mine, theirs):
+        asked = s.scalar(select(func.count(Mail.id)).where(*some, Mail.created_at > clock.now() - DAY)) or 0
+        if asked >= CONFIRMATIONS:
+            return False
     for older in s.scalars(select(Mail).where(*mine, Mail.state == MailState.WAITING)):
         cancel(older, "asked_again")
     queue(s, shop, "confirm_address", to_address=address, secret=ticket)
