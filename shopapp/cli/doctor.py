@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 import redis
-from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import func, make_url, select
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from shopapp import clock
 from shopapp.config import SETTINGS, Config, ConfigError
@@ -30,12 +30,23 @@ def masked(value: str) -> str:
     return f"set, {len(value)} characters" + (f", ends in {value[-4:]}" if len(value) >= 24 else "")
 
 
+def _place(url: str) -> str:
+    """Which database an address means, without who uses it: a password may stand before the host or in the options."""
+    try:
+        parts = make_url(url)
+    except ArgumentError:
+        return masked(url)
+    # An @ that nobody has escaped leaves the end of a password in what is read as the host.
+    host = (parts.host or "").rpartition("@")[2] + (f":{parts.port}" if parts.port else "")
+    return f"{parts.drivername}://{host}/{parts.database or ''}"
+
+
 def _settings(config: Config) -> None:
     for setting in SETTINGS:
         value = config[setting.name]
         shown = masked(value) if setting.secret else (value or "not set")
-        if setting.name == "DATABASE_URL" and "@" in value:
-            shown = value.split("://", 1)[0] + "://[user]:[password]@" + value.rsplit("@", 1)[1]
+        if setting.name == "DATABASE_URL" and value:
+            shown = _place(value)
         print(f"  {setting.name:24} {shown}")
 
 
