@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -74,12 +75,22 @@ def queue_command(config: Config) -> list[str]:
         raise ConfigError("The embedded queue is not available on this machine: set REDIS_URL.") from None
     folder = config.data / "queue"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    config.queue_socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _ours_alone(config.queue_socket.parent, config.data)
     return [
         str(get_binary_path()), "--port", "0", "--unixsocket", str(config.queue_socket), "--unixsocketperm", "700",
         "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
         "--maxmemory-policy", "noeviction", "--logfile", str(folder / "valkey.log"), "--daemonize", "no",
     ]  # fmt: skip
+
+
+def _ours_alone(place: Path, data: Path) -> None:
+    """Make the socket's folder. In a shared temporary folder anybody could have made it before us, with a queue of theirs
+    inside, and whoever owns the queue has functions called in our workers."""
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = place.lstat()
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    if place != data and not mine:
+        raise ConfigError(f"{place} is not ours alone: remove it, or set SHOPAPP_DATA to a shorter path.")
 
 
 def _wait_for_socket(path: Path, seconds: float = 15) -> None:
