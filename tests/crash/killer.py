@@ -23,6 +23,8 @@ TARGETS = {
     "supervisor": 1,
 }
 PAUSABLE = ("horse now", "horse bulk", "worker now", "worker bulk", "web child", "scheduler", "queue")
+# Whose recovery is timed, in this order: those that leave something behind first.
+TIMED = ("horse now", "queue", "horse bulk", "supervisor", "worker now", "web", "scheduler", "worker bulk")
 ORPHAN_SECONDS = 60.0
 
 
@@ -44,13 +46,13 @@ class Killer:
         """Kills so far."""
         return sum(self.kills.values())
 
-    def strike(self, *, supervisor: bool = True) -> str:
-        """One kill (one in four comes with a pause of another process first); what was killed."""
-        if self.rng.random() < 0.25:
+    def strike(self, wish: str = "", *, supervisor: bool = True) -> str:
+        """One kill (one in four comes with a pause of another process first); what was killed, "" if nothing was."""
+        if not wish and self.rng.random() < 0.25:
             self.halt()
         living = self.demo.processes()
         wishes = [kind for kind in TARGETS if supervisor or kind != "supervisor"]
-        wish = self.rng.choices(wishes, [TARGETS[kind] for kind in wishes])[0]
+        wish = wish or self.rng.choices(wishes, [TARGETS[kind] for kind in wishes])[0]
         if wish.startswith("horse") and not any(one.kind == wish for one in living):
             # Drains come and go; wait a moment for one to catch.
             ends = time.monotonic() + 3

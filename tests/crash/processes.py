@@ -1,6 +1,7 @@
 """The demo as a set of processes: starts it in a scratch folder, tells its processes apart, starts it again.
 
-Every process of the demo carries the scratch folder in its environment: only those are ever touched, one by one.
+Every process of the demo carries the scratch folder in its environment (the queue works inside it): only those are
+ever touched, one by one.
 """
 
 from __future__ import annotations
@@ -55,9 +56,11 @@ def alive(pid: int) -> bool:
     return found is not None and found[0] != "Z"
 
 
-def _belongs(pid: int, mark: bytes) -> bool:
+def _belongs(pid: int, folder: Path) -> bool:
+    """By its environment or, for the queue, whose title overwrites that, by where it stands."""
     try:
-        return mark in Path(f"/proc/{pid}/environ").read_bytes()
+        here = Path(f"/proc/{pid}/cwd").readlink()
+        return f"SHOPAPP_DATA={folder}".encode() in Path(f"/proc/{pid}/environ").read_bytes() or folder in here.parents
     except OSError:
         return False
 
@@ -76,7 +79,7 @@ def _kind(words: str) -> str:
         ("worker now", "worker --queue now"),
         ("worker bulk", "worker --queue bulk"),
         ("scheduler", "shopapp.cli scheduler"),
-        ("queue", "--unixsocket"),
+        ("queue", "valkey-server"),
         ("migrate", "shopapp.cli migrate"),
         ("supervisor", "shopapp.cli demo"),
     ):
@@ -132,17 +135,16 @@ class Demo:
 
     def processes(self) -> list[Process]:
         """All living processes of this demo, children of children too."""
-        mark = f"SHOPAPP_DATA={self.folder}".encode()
         pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
         found: dict[int, tuple[int, str]] = {}
         for pid in pids:
             state = _status(pid)
-            if state is not None and state[0] != "Z" and pid != os.getpid() and _belongs(pid, mark):
+            if state is not None and state[0] != "Z" and pid != os.getpid() and _belongs(pid, self.folder):
                 found[pid] = (state[1], _kind(_words(pid)))
         return [Process(pid, parent, _exactly(kind, parent, found)) for pid, (parent, kind) in found.items()]
 
-    def stop(self) -> None:
-        """Stop it in order; whatever is left is killed by its pid."""
+    def stop(self) -> int:
+        """Stop it in order; how many processes that left behind (they are killed by their pids)."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
@@ -151,8 +153,10 @@ class Demo:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(10)
-        for left in self.processes():
-            send(left.pid, signal.SIGKILL)
+        left = self.processes()
+        for one in left:
+            send(one.pid, signal.SIGKILL)
+        return len(left)
 
 
 def _exactly(kind: str, parent: int, found: dict[int, tuple[int, str]]) -> str:
