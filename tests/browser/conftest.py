@@ -94,7 +94,7 @@ def axe() -> Callable[[Any], list[str]] | None:
     source = Path(path).read_text("utf-8")
     run = """async () => {
         const rules = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'];
-        const { violations } = await axe.run(document, { runOnly: rules });
+        const { violations } = await axe.run(document, { runOnly: rules, resultTypes: ['violations'] });
         return violations.map((one) => one.id + ': ' + one.nodes.map((node) => node.target.join(' ')).join(' | '));
     }"""
 

@@ -19,7 +19,7 @@ RAW = re.compile(r"\bNone\b|%\(|\{\{|gid://|\d{4}-\d\d-\d\dT|\+00:00|\b(?!utm)[a
 QUOTED = re.compile("“[^”]*”|„[^“]*“")
 NODES = 1500
 SHIFT = 0.1
-TABS = 60
+TABS, STRIDE = 60, 6
 WATCH_SHIFTS = """() => { window.shifted = 0; new PerformanceObserver((list) => { for (const one of list.getEntries())
     if (!one.hadRecentInput) window.shifted += one.value; }).observe({ type: 'layout-shift', buffered: true }); }"""
 # Every press of a pointer and every edit of a field inside the app, told by the browser itself.
@@ -35,8 +35,9 @@ READ = """() => { const said = []; const skip = '.quote, pre, template, script, 
     walk(document.body); document.querySelectorAll('s-app-nav s-link').forEach((one) => said.push(' ', one.textContent));
     return said.join(' ').replace(/\\s+/g, ' ').trim(); }"""
 HAS_PRIMARY = "!!document.querySelector('s-button[variant=primary]:not([disabled]):not(s-modal *)')"
-AT_PRIMARY = """() => { const at = document.activeElement;
-    return !!at?.closest('s-button[variant=primary]') && !at.closest('s-modal'); }"""
+WATCH_FOCUS = """() => { window.reached = false; addEventListener('focusin', () => { const at = document.activeElement;
+    window.reached ||= !!at?.closest('s-button[variant=primary]') && !at.closest('s-modal'); });
+    document.getElementById('page').focus(); }"""
 MEASURE = """() => ({ wide: document.scrollingElement.scrollWidth, inner: innerWidth,
     banners: document.querySelectorAll('s-banner').length, lang: document.documentElement.lang, title: document.title,
     nodes: document.querySelectorAll('*').length, shifted: window.shifted ?? 0,
@@ -135,10 +136,11 @@ class Seat:
         return found
 
     def _tabs(self, frame: Any) -> list[str]:
-        frame.evaluate("() => { document.getElementById('page').focus(); }")
-        for _ in range(TABS):
-            self.page.keyboard.press("Tab")
-            if frame.evaluate(AT_PRIMARY):
+        frame.evaluate(WATCH_FOCUS)
+        for _ in range(TABS // STRIDE):
+            for _ in range(STRIDE):
+                self.page.keyboard.press("Tab")
+            if frame.evaluate("window.reached"):
                 return []
         return [f"{TABS} times Tab did not reach the primary action"]
 
