@@ -47,7 +47,7 @@ class Box:
     def start(cls, data: Path, *, bucket_factor: float = 1000) -> Box:
         """Start it and wait for its one ready line."""
         key, secret, app_port = secrets.token_hex(16), secrets.token_hex(24), free_port()
-        command = [sys.executable, "-m", "tests.sandbox", "--port", "0", "--data", str(data)]
+        command = [sys.executable, "-m", "tests.sandbox", "--port", "0", "--die-with-parent", "--data", str(data)]
         command += ["--app-url", f"http://localhost:{app_port}", "--api-key", key, "--api-secret", secret]
         import os
 

