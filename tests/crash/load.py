@@ -69,7 +69,7 @@ class Control:
 
     def lines(self, path: str, **params: str) -> list[dict[str, Any]]:
         """The lines of an answer made of JSON lines."""
-        return [json.loads(line) for line in self.call("GET", path, **params).text.splitlines() if line.strip()]
+        return [json.loads(line) for line in self.call("GET", path, None, **params).text.splitlines() if line.strip()]
 
 
 def open_place(control: Control, app_url: str, *, unique_ids: bool) -> Place:

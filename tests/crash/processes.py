@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -131,7 +132,7 @@ class Demo:
     def wait(self, seconds: float = READY_SECONDS) -> None:
         """Until app and sandbox answer."""
         for port in (self.box_port, self.app_port):
-            until(lambda port=port: _answers(port), f"port {port} answers", seconds)
+            until(partial(_answers, port), f"port {port} answers", seconds)
 
     def processes(self) -> list[Process]:
         """All living processes of this demo, children of children too."""
