@@ -26,7 +26,9 @@ def frame_url(world: World, shop: Shop, path: str, user: str, locale: str) -> st
     """The app's URL as Shopify loads it into the iframe: the path's own query is kept and signed with the rest."""
     wanted = urlsplit(path)
     token = mint_id_token(world, shop.domain, user_id=user)
-    query = first_load_query(world, shop, token, locale, **dict(parse_qsl(wanted.query, keep_blank_values=True)))
+    own = dict(parse_qsl(wanted.query, keep_blank_values=True))
+    locale = own.pop("locale", locale)
+    query = first_load_query(world, shop, token, locale, **own)
     return f"{world.settings.app_url}/{wanted.path.lstrip('/')}?{query}"
 
 
