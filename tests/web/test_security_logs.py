@@ -35,7 +35,7 @@ def test_a_secret_inside_a_field_is_masked(fields: dict[str, Any]) -> None:
 
 
 def test_masking_never_breaks_the_line_open() -> None:
-    fields = {"code": 400, "state": None, "session": True, "token": [], "params": {"code": 7}}
+    fields: dict[str, Any] = {"code": 400, "state": None, "session": True, "token": [], "params": {"code": 7}}
     assert {**fields, **logged(**fields)[1]} == logged(**fields)[1]
 
 

@@ -10,7 +10,7 @@ import pytest
 from shopapp import clock, runtime
 from shopapp.alerts import choices, links
 from shopapp.cli import doctor
-from shopapp.config import Config
+from shopapp.config import SETTINGS, Config
 from shopapp.records import db, vault
 from shopapp.records.models import Category, Mail, MailState, Shop
 from tests.web.desk import Desk, install
@@ -155,7 +155,7 @@ def test_the_right_to_stop_mails_of_one_shop_and_kind_stops_no_other(desk: Desk)
     ],
 )  # fmt: skip
 def test_the_doctor_shows_no_password(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    secrets = {one.name: f"Hidden4711{one.name}Hidden4711" for one in doctor.SETTINGS if one.secret}
+    secrets = {one.name: f"Hidden4711{one.name}Hidden4711" for one in SETTINGS if one.secret}
     doctor._settings(Config.load({**secrets, "DATABASE_URL": url}, serving=False))
     shown = capsys.readouterr().out
     assert "DATABASE_URL" in shown

@@ -44,7 +44,12 @@ def path_of(rule: Rule, **values: object) -> str:
 
 def forged(desk: Desk, secret: str, header: dict[str, Any], **claims: Any) -> str:
     now = int(time.time())
-    base = {"iss": f"https://{desk.domain}/admin", "dest": f"https://{desk.domain}", "sub": "71", "jti": "j"}
+    base: dict[str, Any] = {
+        "iss": f"https://{desk.domain}/admin",
+        "dest": f"https://{desk.domain}",
+        "sub": "71",
+        "jti": "j",
+    }
     base |= {"aud": runtime.config()["SHOPIFY_API_KEY"], "sid": "s", "exp": now + 60, "nbf": now, "iat": now}
 
     def part(value: dict[str, Any]) -> str:
@@ -52,8 +57,8 @@ def forged(desk: Desk, secret: str, header: dict[str, Any], **claims: Any) -> st
 
     text = f"{part({'typ': 'JWT', **header})}.{part(base | claims)}"
     sign = hmac.new(secret.encode(), text.encode(), hashlib.sha512 if header.get("alg") == "HS512" else hashlib.sha256)
-    mac = "" if str(header.get("alg")).lower() == "none" else sign.digest()
-    return f"{text}.{base64.urlsafe_b64encode(mac or b'').decode().rstrip('=')}"
+    mac = b"" if str(header.get("alg")).lower() == "none" else sign.digest()
+    return f"{text}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
 
 
 @pytest.mark.parametrize(
