@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +15,6 @@ from marketplaces.channel import AppKeys
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ("changeme", "change-me", "example", "secret", "password", "your-", "xxx", "dev-only")
-CHANNEL_KEYS = ("CLIENT_ID", "CLIENT_SECRET", "APPLICATION_ID", "DRAFT", "API_BASE", "LOGIN_BASE", "TOKEN_URL")
 REQUIRED_SCOPES = "read_products,read_inventory,write_inventory,read_locations,read_orders,write_orders"
 
 
@@ -57,6 +57,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AMAZON_CLIENT_SECRET", "LWA client secret", secret=True),
     Setting("AMAZON_APPLICATION_ID", "SP-API application id (amzn1.sp.solution…)"),
     Setting("AMAZON_DRAFT", "1 while the SP-API application is in draft state", "0"),
+    Setting(
+        "AMAZON_SECRET_UNTIL", "day (YYYY-MM-DD) on which the LWA client secret ends; the operator is warned before"
+    ),
     Setting("AMAZON_API_BASE", "SP-API base for the sandbox; may hold {region}"),
     Setting("AMAZON_LOGIN_BASE", "Seller Central base for the sandbox; may hold {region}"),
     Setting("AMAZON_TOKEN_URL", "LWA token address for the sandbox"),
@@ -209,6 +212,9 @@ class Config:
             parse_key(key)
         _ = self.scale
         self.plan_limits()
+        for name, value in self.env.items():
+            if name.endswith("_SECRET_UNTIL") and value:
+                self._check_day(name)
         for name in ("MAIL_PORT", "SETTLE_SECONDS", "MAIL_WAIT_SECONDS", "MAIL_DIGEST_SECONDS", "PLAN_WARN_PERCENT"):
             self.number(name)
 
@@ -219,6 +225,12 @@ class Config:
             raise ConfigError(f"{name} is too short ({least} characters or more are needed).")
         if any(word in value.lower() for word in EXAMPLES) or len(set(value)) < 8:
             raise ConfigError(f"{name} looks like an example value; make a random one.")
+
+    def _check_day(self, name: str) -> None:
+        try:
+            date.fromisoformat(self.env[name])
+        except ValueError:
+            raise ConfigError(f"{name} must be a day such as 2027-05-31.") from None
 
     def _check_urls(self) -> None:
         url = urlsplit(self.env["APP_URL"])

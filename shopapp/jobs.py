@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement
 
 from shopapp import clock
-from shopapp.accounts import forecast
+from shopapp.accounts import forecast, own_secrets
 from shopapp.alerts import outbox, remind
 from shopapp.orders import backfill, place, poll, retry
 from shopapp.plans import chores as plan_chores
@@ -28,6 +28,7 @@ CHORES: Mapping[str, Duty] = {
     "exchange_rates": Duty(plan_chores.fetch_rates, timedelta(hours=12)),
     "periods": Duty(gate.turn, timedelta(minutes=1)),
     "expiry_notices": Duty(forecast.notices, timedelta(hours=1)),
+    "own_secrets": Duty(own_secrets.warnings, timedelta(hours=6)),
     "reminders": Duty(remind.due, timedelta(minutes=15)),
     "retention": Duty(privacy.retention, timedelta(hours=6)),
 }

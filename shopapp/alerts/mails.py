@@ -148,18 +148,21 @@ def confirm_address(s: Session, shop: Shop, address: str, ticket: str) -> bool:
     return True
 
 
-def to_operator(s: Session, kind: str, params: dict[str, Any]) -> bool:
-    """Tell the operator of a fault of ours, once an hour and kind; whether a mail was queued."""
+def to_operator(s: Session, kind: str, params: dict[str, Any], *, once: str = "") -> bool:
+    """Tell the operator of a fault of ours, once an hour and kind; with `once` a single time for that name.
+
+    Whether a mail was queued.
+    """
     address = config()["OPERATOR_EMAIL"]
     event(log, "operator_told", logging.ERROR, kind=kind, params=params, mailed=bool(address))
     key = kind[:32]
     told = select(Mail.id).where(Mail.kind == "operator", Mail.category == key)
     now = clock.now()
-    if not address or s.scalar(told.where(Mail.created_at > now - OPERATOR_EVERY).limit(1)):
+    if not address or (not once and s.scalar(told.where(Mail.created_at > now - OPERATOR_EVERY).limit(1))):
         return False
     # Many accounts meet our fault in the same moment: of those who saw no mail yet, one name can be taken once.
     hour = int(now.timestamp() // OPERATOR_EVERY.total_seconds())
-    name = hashlib.sha256(f"operator:{key}:{hour}".encode()).hexdigest()[:32]
+    name = hashlib.sha256(f"operator:{key}:{once or hour}".encode()).hexdigest()[:32]
     row: dict[str, Any] = {"uid": name, "kind": "operator", "category": key, "to_address": address, "params": params}
     row |= {"state": MailState.WAITING, "created_at": now, "due_at": now}
     return db.insert_new(s, Mail, row, key=["uid"])
