@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 
 from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
@@ -36,5 +35,4 @@ def register(app: Flask) -> None:
     # The redirect that merges slashes would repeat whatever host the caller names.
     app.url_map.merge_slashes = False
     for name in FAMILIES:
-        if importlib.util.find_spec(f"shopapp.web.{name}"):
-            app.register_blueprint(importlib.import_module(f"shopapp.web.{name}").blueprint)
+        app.register_blueprint(importlib.import_module(f"shopapp.web.{name}").blueprint)
