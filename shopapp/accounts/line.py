@@ -264,7 +264,9 @@ def _refreshed(held: _Held, stale: str) -> _Held:
 
 def _save(held: _Held, fresh: Credentials) -> _Held:
     with db.writing() as s:
-        account = s.scalars(select(Account).filter_by(id=held.account_id).with_for_update(of=Account)).one()
+        account = s.scalars(
+            select(Account).filter_by(id=held.account_id).with_for_update(key_share=True, of=Account)
+        ).one()
         if account.token_fence != held.fence:
             # The account was linked anew, or our lease ran out: those credentials are the newer ones.
             return _read(s, held.account_id)

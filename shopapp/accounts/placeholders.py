@@ -13,7 +13,7 @@ from shopapp.records.models import Account, AccountSite, AccountStatus, Backfill
 
 def owned(s: Session, shop_id: int, account_id: int) -> Account:
     """The account, if it is the shop's, locked for writing; LookupError otherwise."""
-    wanted = select(Account).filter_by(id=account_id, shop_id=shop_id).with_for_update(of=Account)
+    wanted = select(Account).filter_by(id=account_id, shop_id=shop_id).with_for_update(key_share=True, of=Account)
     account = s.scalars(wanted).unique().one_or_none()
     if account is None:
         raise LookupError("no such account")
@@ -38,7 +38,7 @@ def pending(s: Session, shop: Shop, channel: Channel, realm: str, label: str = "
 def of_seller(s: Session, shop_id: int, channel: str, realm: str, seller_id: str) -> Account | None:
     """The shop's account of this seller, locked, if there is one."""
     wanted = select(Account).filter_by(shop_id=shop_id, channel=channel, realm=realm, seller_id=seller_id)
-    return s.scalars(wanted.with_for_update(of=Account)).unique().one_or_none()
+    return s.scalars(wanted.with_for_update(key_share=True, of=Account)).unique().one_or_none()
 
 
 def drop(s: Session, account: Account, merged_into: Account) -> None:

@@ -59,7 +59,11 @@ def _renew(attempt: LoginAttempt, arrival: Arrival) -> Outcome:
         ids = list(s.scalars(same.order_by(Account.id)))
     for account_id in ids:
         with db.writing() as s:
-            account = s.scalars(select(Account).filter_by(id=account_id).with_for_update(of=Account)).unique().one()
+            account = (
+                s.scalars(select(Account).filter_by(id=account_id).with_for_update(key_share=True, of=Account))
+                .unique()
+                .one()
+            )
             login = Login(
                 account.shop_id, "", account.channel, account.realm, account.id, credentials, "login", LoginDoor.CHANNEL
             )

@@ -276,4 +276,4 @@ def _channel_of(account_id: int) -> Channel:
 
 
 def _locked(s: Session, account_id: int) -> Account:
-    return s.query(Account).filter_by(id=account_id).with_for_update(of=Account).one()
+    return s.query(Account).filter_by(id=account_id).with_for_update(key_share=True, of=Account).one()

@@ -141,7 +141,7 @@ def _holder(s: Session, row: AccountSite) -> AccountSite | None:
     same = select(AccountSite).filter_by(
         channel=row.channel, realm=row.realm, seller_id=row.seller_id, site=row.site, importing=True
     )
-    return s.scalars(same.where(AccountSite.account_id != row.account_id).with_for_update()).one_or_none()
+    return s.scalars(same.where(AccountSite.account_id != row.account_id).with_for_update(key_share=True)).one_or_none()
 
 
 def _asleep(account: Account) -> bool:

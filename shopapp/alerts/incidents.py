@@ -59,7 +59,7 @@ def _open_one(s: Session, shop_id: int, kind: str, subject: str) -> Incident | N
         Incident.subject == subject,
         Incident.resolved_at.is_(None),
     )
-    return s.scalar(found.with_for_update().execution_options(populate_existing=True))
+    return s.scalar(found.with_for_update(key_share=True).execution_options(populate_existing=True))
 
 
 def _insert(s: Session, shop_id: int, kind: Kind, subject: str, params: dict[str, Any], words: str) -> Incident | None:
@@ -119,7 +119,7 @@ def _close(rows: list[Incident], how: str) -> int:
 
 def _some(s: Session, shop_id: int, *conditions: ColumnElement[bool]) -> list[Incident]:
     found = select(Incident).where(Incident.shop_id == shop_id, Incident.resolved_at.is_(None), *conditions)
-    return list(s.scalars(found.order_by(Incident.id).with_for_update()))
+    return list(s.scalars(found.order_by(Incident.id).with_for_update(key_share=True)))
 
 
 def resolve(s: Session, shop_id: int, kind: str, subject: str, how: str) -> bool:

@@ -101,7 +101,7 @@ def absorb(s: Session, mail: Mail) -> None:
         select(Mail)
         .where(Mail.shop_id == mail.shop_id, Mail.category == mail.category, Mail.kind == mail.kind)
         .where(Mail.state == MailState.WAITING, Mail.id != mail.id)
-        .with_for_update(skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=True)
     )
     for other in s.scalars(others):
         s.execute(update(Incident).where(Incident.mail_id == other.id).values(mail_id=mail.id))
@@ -126,7 +126,7 @@ def cancel_category(s: Session, shop_id: int, category: Category) -> int:
     rows = s.scalars(
         select(Mail)
         .where(Mail.shop_id == shop_id, Mail.category == category.value, Mail.state == MailState.WAITING)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
     for row in rows:
         skip(s, s.scalars(select(Incident).where(Incident.mail_id == row.id)), "category_off")

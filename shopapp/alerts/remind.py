@@ -31,7 +31,7 @@ def remind(s: Session, now: datetime) -> int:
         Incident.kind == KIND, Incident.resolved_at.is_(None), Incident.opened_at <= now - STEPS[0]
     )
     late: dict[int, list[Incident]] = defaultdict(list)
-    for incident in s.scalars(old.order_by(Incident.id).with_for_update(skip_locked=True)):
+    for incident in s.scalars(old.order_by(Incident.id).with_for_update(key_share=True, skip_locked=True)):
         if steps_passed(now - incident.opened_at) > incident.reminded:
             late[incident.shop_id].append(incident)
     queued = 0

@@ -143,7 +143,7 @@ def _rows(s: Session, account: Account, ids: Sequence[str]) -> dict[str, Order]:
     )
     if db.locks_rows(s):
         # Whoever is placing one of these finishes its step first; our decision is about what it leaves behind.
-        found = found.with_for_update(of=Order)
+        found = found.with_for_update(key_share=True, of=Order)
     return {row.remote_order_id: row for row in s.scalars(found.execution_options(populate_existing=True))}
 
 

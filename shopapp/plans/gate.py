@@ -31,7 +31,7 @@ STAGGER = timedelta(milliseconds=100)
 def allows(s: Session, shop: Shop, order: Order | None = None) -> bool:
     """Whether one more order may be created now, counting those being sent. Locks the shop against a second answer."""
     if db.locks_rows(s):
-        s.execute(select(Shop.id).where(Shop.id == shop.id).with_for_update())
+        s.execute(select(Shop.id).where(Shop.id == shop.id).with_for_update(key_share=True))
     now = usage(s, shop)
     return (now.used + in_flight(s, shop, order.id if order else None)).minor < now.limit.minor
 

@@ -2,6 +2,9 @@
 
 `reading()` and `writing()` give a plain session that lives for one transaction. A function whose first parameter is `s`
 joins the caller's; one without owns its own and may talk to the network between them, never inside.
+
+Rows are locked by `with_for_update(key_share=True)`: a plain FOR UPDATE would collide with every row that refers to the
+locked one (its foreign key takes a share of it), and two transactions that note something first and lock then, deadlock.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, String, TypeDecorator, event, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
 NAMING = {
@@ -208,6 +212,14 @@ def insert_new(s: Session, model: type[Base], row: dict[str, Any], *, key: Seque
 def locks_rows(s: Session) -> bool:
     """Whether this database locks single rows (PostgreSQL); SQLite has one writer and needs no locks."""
     return s.get_bind().dialect.name == "postgresql"
+
+
+def collided(error: BaseException) -> bool:
+    """Whether a transaction was undone only because it met another one (deadlock, busy): done again, it succeeds."""
+    if not isinstance(error, OperationalError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)  # PostgreSQL: serialization failure, deadlock, lock not available
+    return state in ("40001", "40P01", "55P03") or "database is locked" in str(error.orig)
 
 
 def ping() -> bool:

@@ -32,6 +32,9 @@ EARLY = timedelta(minutes=5)  # refreshed when less is left
 USABLE = timedelta(seconds=30)  # still handed out while another thread refreshes
 LEASE = timedelta(seconds=60)
 WAIT = 2.0  # seconds until a caller that met a refresh under way should come back
+# After a refresh without an answer nobody tries again so soon: thousands of orders may be waiting for this token. Less
+# of a lease than this is left only then, because a call ends within its deadline of half a lease.
+COOLING = timedelta(seconds=25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ class _Seen:
     access: str
     left: timedelta
     fence: int
+    leased: timedelta
 
 
 def _read(shop_id: int) -> _Seen:
@@ -150,7 +154,8 @@ def _read(shop_id: int) -> _Seen:
         if shop is None or shop.status == ShopStatus.UNINSTALLED or not shop.refresh_token:
             raise ShopAuthLost("no access to this shop is stored", call="token")
         left = (shop.access_expires_at or clock.now()) - clock.now()
-        return _Seen(shop.domain, _unseal(shop, "access_token"), left, shop.token_fence)
+        leased = (shop.token_lease_until or clock.now()) - clock.now()
+        return _Seen(shop.domain, _unseal(shop, "access_token"), left, shop.token_fence, leased)
 
 
 def _unseal(shop: Shop, column: str) -> str:
@@ -163,7 +168,8 @@ def _unseal(shop: Shop, column: str) -> str:
 def line(shop_id: int) -> Admin:
     """A line to the shop's Admin API with a token that is good for some minutes.
 
-    Raises ShopAuthLost, ShopFrozen, Transient, OurFault, or RateLimited(2 s) while another thread refreshes.
+    Raises ShopAuthLost, ShopFrozen, Transient, OurFault, or RateLimited while another thread refreshes (2 s) or after a
+    refresh found no answer.
     Network: not inside a transaction.
     """
     seen = _read(shop_id)
@@ -200,11 +206,14 @@ def _renewed(shop_id: int, seen: _Seen, *, refused: bool = False) -> str:
             return again.access  # another process saved a newer pair in the meantime
         _release(shop_id, fence)
         raise
+    except Transient:
+        _release(shop_id, fence, clock.now() + COOLING)
+        raise
     except Exception:
         _release(shop_id, fence)
         raise
     with db.writing() as s:
-        shop = s.get(Shop, shop_id, with_for_update=True)
+        shop = s.get(Shop, shop_id, with_for_update={"key_share": True})
         if shop is not None and shop.token_fence == fence:
             store(s, shop, tokens)
             event(log, "token_refreshed", shop=seen.domain)
@@ -224,12 +233,12 @@ def _take_lease(s: Session, shop_id: int, fence: int) -> bool:
     return bool(result.rowcount)
 
 
-def _release(shop_id: int, fence: int) -> None:
+def _release(shop_id: int, fence: int, until: datetime | None = None) -> None:
     with db.writing() as s:
         s.execute(
             update(Shop)
             .where(Shop.id == shop_id, Shop.token_fence == fence)
-            .values(token_lease_until=None)
+            .values(token_lease_until=until)
             .execution_options(synchronize_session=False)
         )
 
@@ -238,4 +247,5 @@ def _from_the_winner(shop_id: int, seen: _Seen, refused: bool) -> str:
     now = _read(shop_id)
     if now.left >= USABLE and not (refused and now.access == seen.access):
         return now.access
-    raise RateLimited(WAIT, "a refresh is under way", call="token")
+    cooling = now.leased.total_seconds() if now.leased <= COOLING else 0.0
+    raise RateLimited(max(WAIT, cooling), "a refresh is under way", call="token")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from marketplaces.errors import Transient
 from shopapp import clock
 from shopapp.logs import event
 from shopapp.records import db, journal
@@ -41,16 +42,23 @@ class Heard:
 
 
 def uninstalled(heard: Heard) -> str:
-    """The app was removed: tokens are deleted, jobs stop. A late message from before a new installation is ignored."""
+    """The app was removed: tokens are deleted, jobs stop. Topic and time are not signed, so Shopify is always asked.
+
+    A late message from before a new installation, or a made-up one, finds that our token still works.
+    """
     with db.reading() as s:
-        shop = s.get_one(Shop, heard.shop)
-    opened_since = shop.last_opened_at is not None and heard.triggered_at < shop.last_opened_at
-    if heard.triggered_at < shop.installed_at or (opened_since and _still_installed(heard.shop)):
+        before = s.get_one(Shop, heard.shop)
+    if before.status == ShopStatus.UNINSTALLED:
+        return "repeated"
+    if _still_installed(heard.shop):
         return "late"
     with db.writing() as s:
-        shop = s.get_one(Shop, heard.shop, with_for_update=True)
+        shop = s.get_one(Shop, heard.shop, with_for_update={"key_share": True})
         if shop.status == ShopStatus.UNINSTALLED:
             return "repeated"
+        if shop.refresh_token != before.refresh_token:
+            # Installed again while we asked: those tokens were not the ones that Shopify refused.
+            raise Transient("the shop got new tokens meanwhile", call="app/uninstalled")
         shop.status, shop.uninstalled_at, shop.status_words = ShopStatus.UNINSTALLED, clock.now(), ""
         shop.due_at = None
         tokens.forget(shop)
@@ -122,6 +130,8 @@ def _still_installed(shop_id: int) -> bool:
     return True
 
 
+# Only an answer of Shopify completes these: they are kept and asked again also while the shop is frozen.
+PATIENT = frozenset({"app/uninstalled", "shop/redact"})
 HANDLERS: Mapping[str, Callable[[Heard], str]] = {
     "app/uninstalled": uninstalled,
     "app/scopes_update": scopes_changed,

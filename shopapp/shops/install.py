@@ -96,7 +96,7 @@ def _install(s: Session, visitor: Visitor, given: tokens.TokenSet) -> Shop:
         **{name: _default(name) for name in _NOT_NULL},
     }
     db.insert_new(s, Shop, row, key=["domain"])
-    shop = s.scalars(select(Shop).where(Shop.domain == visitor.shop_domain).with_for_update()).one()
+    shop = s.scalars(select(Shop).where(Shop.domain == visitor.shop_domain).with_for_update(key_share=True)).one()
     fresh = shop.uid == row["uid"]
     back = shop.status == ShopStatus.UNINSTALLED
     if back:

@@ -105,7 +105,7 @@ def _again(mine: Claim, heard: Heard | None, error: RemoteError) -> None:
         shop = s.get(Shop, heard.shop_id) if heard and heard.shop_id else None
         if shop is not None:
             verdict.apply_shop(s, shop, error)
-        if isinstance(error, ShopAuthLost | ShopFrozen):
+        if isinstance(error, ShopAuthLost | ShopFrozen) and row.topic not in hooks.PATIENT:
             # The next visit, or the probe, reads everything anew.
             row.body, row.handled_at, row.outcome = None, clock.now(), "shop_unreachable"
             release(row, None)

@@ -109,7 +109,7 @@ def _locked(s: Session, channel: str, realm: str) -> ChannelOutage:
     s.flush()
     row = {"channel": channel, "realm": realm, "failures": 0, "words": ""}
     db.insert_new(s, ChannelOutage, row, key=["channel", "realm"])
-    wanted = select(ChannelOutage).filter_by(channel=channel, realm=realm).with_for_update()
+    wanted = select(ChannelOutage).filter_by(channel=channel, realm=realm).with_for_update(key_share=True)
     return s.scalars(wanted.execution_options(populate_existing=True)).one()
 
 

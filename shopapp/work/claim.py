@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from shopapp import clock
@@ -31,6 +32,7 @@ THREADS = 16
 SPARE = 4  # claimed beyond the threads of a kind, so that no thread waits for the next claim
 SECONDS = 20.0
 UNKNOWN_ERROR_DELAY = timedelta(hours=1)
+COLLISION_DELAY = timedelta(seconds=1)
 
 Row = TypeVar("Row", bound=Due)
 Conditions = Callable[[], Iterable[ColumnElement[bool]]]
@@ -80,7 +82,7 @@ def claim(s: Session, work: Work, limit: int = BATCH) -> list[Claim]:
         rows = rows.add_columns(getattr(model, work.share))
     order = work.order() if work.order else model.due_at
     rows = rows.order_by(order, model.id).limit(limit * (4 if work.share else 1))
-    locked = rows.with_for_update(skip_locked=True) if db.locks_rows(s) else rows
+    locked = rows.with_for_update(key_share=True, skip_locked=True) if db.locks_rows(s) else rows
     ids: list[int] = []
     taken: dict[Any, int] = {}
     for row in s.execute(locked):
@@ -103,7 +105,7 @@ def held(s: Session, model: type[Row], mine: Claim) -> Row | None:
     anything: Any = model
     found = select(anything).where(anything.id == mine.id, anything.lease_token == mine.token)
     if db.locks_rows(s):
-        found = found.with_for_update(of=anything)
+        found = found.with_for_update(key_share=True, of=anything)
     row: Row | None = s.execute(found).unique().scalar_one_or_none()
     return row
 
@@ -121,16 +123,30 @@ def anything_due(s: Session, work: Work) -> bool:
 
 
 def run(work: Work, mine: Claim) -> None:
-    """Handle one claim. Any exception that escapes is our bug: logged with its trace, the row comes back in an hour."""
+    """Handle one claim. Any exception that escapes is our bug: logged with its trace, the row comes back in an hour.
+
+    Only two transactions that met and undid one of them are nobody's bug: the row comes back at once.
+    """
     with context(job=work.name, row=mine.id):
         try:
             work.handle(mine)
-        except Exception:
-            log.exception("work_crashed")
-            with db.writing() as s:
-                row = held(s, work.model, mine)
-                if row is not None:
-                    release(row, clock.now() + UNKNOWN_ERROR_DELAY, attempt=row.attempt + 1)
+        except Exception as error:
+            met = db.collided(error)
+            if met:
+                event(log, "work_collided", logging.WARNING)
+            else:
+                log.exception("work_crashed")
+            _give_back(work, mine, COLLISION_DELAY if met else UNKNOWN_ERROR_DELAY, used_attempt=not met)
+
+
+def _give_back(work: Work, mine: Claim, delay: timedelta, *, used_attempt: bool) -> None:
+    try:
+        with db.writing() as s:
+            row = held(s, work.model, mine)
+            if row is not None:
+                release(row, clock.now() + delay, attempt=row.attempt + used_attempt)
+    except SQLAlchemyError as error:  # no database, no way to say so: the lease runs out by itself
+        event(log, "work_not_given_back", logging.WARNING, error=type(error).__name__)
 
 
 def drain(works: Iterable[Work], seconds: float = SECONDS, stop: threading.Event | None = None) -> int:

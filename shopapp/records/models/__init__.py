@@ -11,6 +11,7 @@ from shopapp.records.models.alert import (
     Severity,
 )
 from shopapp.records.models.chore import Chore
+from shopapp.records.models.count import CountRound, DayCount, DayState
 from shopapp.records.models.login import LoginAttempt, LoginDoor
 from shopapp.records.models.order import Backfill, HeldReason, Order, OrderLine, OrderState, PriorImport
 from shopapp.records.models.plan import FxRate, UsageEntry
@@ -26,6 +27,9 @@ __all__ = [
     "Category",
     "ChannelOutage",
     "Chore",
+    "CountRound",
+    "DayCount",
+    "DayState",
     "FxRate",
     "HeldReason",
     "InboxMessage",

@@ -109,7 +109,25 @@ def test_a_lost_answer_to_a_refresh_is_survived(ground: Ground, shop: Shop) -> N
         tokens.line(shop.id)
     assert caught.value.maybe_done
     assert tokens.line(shop.id).run("ShopInfo")
+    clock.travel(by=tokens.COOLING + timedelta(seconds=1))
+    assert tokens.line(shop.id).run("ShopInfo")
     assert shop_of(shop.id).token_lease_until is None
+
+
+def test_an_endpoint_in_trouble_is_left_alone_for_a_while_whoever_waits(ground: Ground, shop: Shop) -> None:
+    """Thousands of orders may wait for one token: each would ask again every two seconds."""
+    expire(shop, timedelta(seconds=-1))
+    ground.box.fault("shopify", "status", "token", times=None, params={"status": 503}, match={"shop": shop.domain})
+    with pytest.raises(Transient):
+        tokens.line(shop.id)
+    with pytest.raises(RateLimited) as told:
+        tokens.line(shop.id)
+    assert told.value.retry_after is not None
+    assert tokens.COOLING.total_seconds() - 5 < told.value.retry_after <= tokens.COOLING.total_seconds()
+    clock.travel(by=tokens.COOLING + timedelta(seconds=1))
+    with pytest.raises(Transient):
+        tokens.line(shop.id)
+    assert [fault["hits"] for fault in ground.box.get("/faults")] == [2]
 
 
 def test_a_server_error_is_met_once_and_not_repeated_by_the_library(ground: Ground, shop: Shop) -> None:

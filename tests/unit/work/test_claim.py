@@ -101,6 +101,36 @@ def test_a_crashing_handler_puts_its_row_back_and_spoils_no_other(caplog: pytest
     assert "work_crashed" in caplog.text
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("rows", ["postgres"], indirect=True)
+@pytest.mark.usefixtures("rows")
+def test_two_transactions_that_met_are_nobodys_bug(caplog: pytest.LogCaptureFixture) -> None:
+    """A deadlock undoes one of two: that one is done again at once, and no attempt is used up."""
+    both = threading.Barrier(2)
+    met: list[int] = []
+
+    def cross(mine: Claim) -> None:
+        if mine.id not in met and mine.id in (1, 2):
+            met.append(mine.id)
+            with db.writing() as s:
+                s.get_one(Chore, 20 + mine.id, with_for_update={"key_share": True})
+                both.wait(10)
+                s.get_one(Chore, 23 - mine.id, with_for_update={"key_share": True})
+        finish(mine)
+
+    with db.writing() as s:
+        for number in (21, 22):
+            s.add(Chore(id=number, name=f"lock-{number}"))  # due never: only to be locked
+    claim.drain([work(cross)])
+    assert sorted(met) == [1, 2]
+    assert "work_collided" in caplog.text
+    assert "work_crashed" not in caplog.text
+    clock.travel(by=claim.COLLISION_DELAY)
+    claim.drain([work(cross)])
+    with db.reading() as s:
+        assert [(s.get_one(Chore, number).words, s.get_one(Chore, number).attempt) for number in (1, 2)] == [("x", 0)] * 2
+
+
 @pytest.mark.usefixtures("rows")
 def test_the_oldest_due_rows_come_first_and_nothing_due_later_is_taken() -> None:
     with db.writing() as s:
