@@ -46,8 +46,8 @@ class Postgres:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls) -> Postgres:
-        """Initialise and start, about one second."""
+    def start(cls, *, durable: bool = False) -> Postgres:
+        """Initialise and start, about one second. `durable`: a commit waits for the disk, as it does in earnest."""
         programs = find_postgres()
         assert programs is not None
         folder = Path(tempfile.mkdtemp(prefix="shopapp-pg-"))
@@ -64,6 +64,8 @@ class Postgres:
             port = probe.getsockname()[1]
         options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "port": port}
         options |= {"max_connections": 300, "synchronous_commit": "off", "full_page_writes": "off"}
+        if durable:
+            options |= {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
         command = [str(programs / "postgres"), "-D", str(data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]

@@ -1,0 +1,216 @@
+"""`python -m tests.bench webhooks`: the real receiver under a burst, and beside the smallest Node one with Shopify's library.
+
+Judged by the database alone: a delivery that was answered with 200 must be a committed receipt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine, text
+
+from shopapp.keys import fresh_key
+from shopapp.process import die_with_parent
+from shopapp.records import migrate
+from tests.bench import load
+from tests.stage.postgres import Postgres, find_postgres
+from tests.stage.queue import Queue
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+POOL = 16  # connections of the Node server's pool; ours has one per thread
+PACKAGES = ("@shopify/shopify-api@13", "pg@8")
+RIVAL_TABLE = "CREATE TABLE rival_receipt (LIKE receipt INCLUDING ALL)"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this benchmark."""
+    parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
+    parser.add_argument("--burst", type=int, default=5000, help="deliveries of the burst")
+    parser.add_argument("--within", type=float, default=10.0, help="seconds of the burst")
+    parser.add_argument("--requests", type=int, default=6000, help="deliveries of one closed-loop round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--at-once", type=int, default=32, help="connections of the closed loop")
+    parser.add_argument("--processes", type=int, default=2, help="web processes, as in `shopapp web`")
+    parser.add_argument("--no-rival", action="store_true", help="leave the Node server out")
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(database: str, queue_url: str, data: Path) -> dict[str, str]:
+    """Settings of a serving app; nothing remote is ever called."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "PYTHONPATH")}
+    return kept | {
+        "SHOPIFY_API_KEY": secrets.token_hex(16),
+        "SHOPIFY_API_SECRET": secrets.token_hex(24),
+        "APP_URL": "https://app.shop.test",
+        "DATABASE_URL": database,
+        "REDIS_URL": queue_url,
+        "SHOPAPP_DATA": str(data),
+        "SECRET_KEY": secrets.token_hex(32),
+        "ENCRYPTION_KEY": fresh_key(),
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+@contextmanager
+def running(command: list[str], env: Mapping[str, str], port: int) -> Iterator[None]:
+    """A server as a process of ours, until it listens and then until the block ends."""
+    begin = partial(die_with_parent, parent=os.getpid())
+    process = subprocess.Popen(command, env=dict(env), cwd=ROOT, stdout=subprocess.DEVNULL, preexec_fn=begin)
+    try:
+        ends = time.monotonic() + 30
+        while time.monotonic() < ends:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+                break
+            if process.poll() is not None:
+                raise RuntimeError(f"{command[0]} ended with status {process.returncode}")
+            time.sleep(0.05)
+        else:
+            raise RuntimeError(f"{command[0]} does not listen")
+        time.sleep(1.0)  # the other processes of the server come up
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def ours(port: int, processes: int) -> list[str]:
+    """The web server as shipped."""
+    web = ("web", "--host", "127.0.0.1", "--port", str(port), "--processes", str(processes))
+    return [sys.executable, "-m", "shopapp.cli", *web]
+
+
+def install_rival(folder: Path) -> str:
+    """Fetch the Node libraries into `folder`; why there is no rival, "" when there is one."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return "node and npm are not here"
+    (folder / "package.json").write_text("{}")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", *PACKAGES]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    return "" if done.returncode == 0 else "npm could not install the libraries"
+
+
+def rival_environment(env: Mapping[str, str], port: int, folder: Path) -> dict[str, str]:
+    """What the Node server is told."""
+    address = env["DATABASE_URL"].replace("postgresql+psycopg", "postgresql")
+    own = {"PORT": str(port), "DATABASE_URL": address, "POOL": str(POOL), "MODULES": str(folder)}
+    return {**env, **own, "NODE_ENV": "production"}
+
+
+def _stored(engine: Engine, table: str = "receipt") -> set[str]:
+    with engine.connect() as connection:
+        return set(connection.execute(text(f"SELECT webhook_id FROM {table}")).scalars())  # noqa: S608  # our own name
+
+
+def burst(engine: Engine, env: Mapping[str, str], port: int, args: argparse.Namespace) -> dict[str, float | str]:
+    """The burst against our server: nothing refused, nothing lost, how fast."""
+    load.closed(port, load.deliveries(env["SHOPIFY_API_SECRET"], port), 200, 8)  # connections and code are warm
+    seen = load.paced(port, load.deliveries(env["SHOPIFY_API_SECRET"], port), args.burst, args.within)
+    lost = len(seen.ids - _stored(engine))
+    return {
+        "burst": len(seen.statuses),
+        "burst_seconds": round(seen.took, 2),
+        "burst_refused": seen.refused,
+        "burst_lost": lost,
+        "burst_p50_ms": round(seen.quantile(0.5) * 1000, 1),
+        "burst_p99_ms": round(seen.quantile(0.99) * 1000, 1),
+    }
+
+
+def compare(
+    engine: Engine, env: Mapping[str, str], ports: tuple[int, int | None], args: argparse.Namespace
+) -> dict[str, float | str]:
+    """Closed-loop rounds, ours and the rival's in turn; the median of each."""
+    secret, rates = env["SHOPIFY_API_SECRET"], {"ours": [], "node": []}  # type: dict[str, list[float]]
+    refused, ids = 0, set()
+    for _ in range(args.rounds):
+        for name, port in (("ours", ports[0]), ("node", ports[1])):
+            if port is None:
+                continue
+            seen = load.closed(port, load.deliveries(secret, port), args.requests, args.at_once)
+            rates[name].append(seen.rate)
+            refused += seen.refused
+            if name == "ours":
+                ids |= seen.ids
+    found: dict[str, float | str] = {
+        "ours_per_second": round(statistics.median(rates["ours"])),
+        "ours_lost": len(ids - _stored(engine)),
+        "refused": refused,
+    }
+    if rates["node"]:
+        found["node_per_second"] = round(statistics.median(rates["node"]))
+        found["node_ratio"] = round(statistics.median(rates["ours"]) / statistics.median(rates["node"]), 2)
+    return found
+
+
+@contextmanager
+def _database(kind: str, folder: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'bench.db'}"
+        return
+    server = Postgres.start(durable=True)
+    try:
+        with server.database() as url:
+            yield url
+    finally:
+        server.stop()
+
+
+def measure(args: argparse.Namespace, folder: Path) -> dict[str, float | str]:
+    """Everything once; figures by name."""
+    queue = Queue.start()
+    try:
+        with _database(args.database, folder) as url:
+            engine = create_engine(url)
+            migrate.upgrade(engine)
+            try:
+                return _measure(args, folder, engine, environment(url, queue.url, folder))
+            finally:
+                engine.dispose()
+    finally:
+        queue.stop()
+
+
+def _measure(args: argparse.Namespace, folder: Path, engine: Engine, env: dict[str, str]) -> dict[str, float | str]:
+    port, other = free_port(), free_port()
+    why = "left out" if args.no_rival else "its driver speaks PostgreSQL" if args.database == "sqlite" else ""
+    why = why or install_rival(folder)
+    found: dict[str, float | str] = {"database": args.database, "processes": args.processes}
+    with running(ours(port, args.processes), env, port):
+        found |= burst(engine, env, port, args)
+        if why:
+            return found | compare(engine, env, (port, None), args) | {"node": why}
+        with engine.begin() as connection:
+            connection.execute(text(RIVAL_TABLE))
+        with running(["node", str(ROOT / "tests/bench/rival.mjs")], rival_environment(env, other, folder), other):
+            return found | compare(engine, env, (port, other), args)
+
+
+def run(args: argparse.Namespace) -> dict[str, float | str]:
+    """Measure and print a table; the figures."""
+    kind = getattr(args, "database", "postgres")
+    if kind == "postgres" and find_postgres() is None:
+        raise SystemExit("no PostgreSQL server on this machine: use --database sqlite")
+    with tempfile.TemporaryDirectory(prefix="shopapp-bench-") as folder:
+        found = measure(args, Path(folder))
+    for name, value in found.items():
+        print(f"{name:22} {value}")
+    return found
