@@ -47,14 +47,16 @@ def uninstalled(heard: Heard) -> str:
     A late message from before a new installation, or a made-up one, finds that our token still works.
     """
     with db.reading() as s:
-        before = s.get_one(Shop, heard.shop)
+        before = s.get(Shop, heard.shop)
+    if before is None:  # erased meanwhile
+        return "unknown_shop"
     if before.status == ShopStatus.UNINSTALLED:
         return "repeated"
     if _still_installed(heard.shop):
         return "late"
     with db.writing() as s:
-        shop = s.get_one(Shop, heard.shop, with_for_update={"key_share": True})
-        if shop.status == ShopStatus.UNINSTALLED:
+        shop = s.get(Shop, heard.shop, with_for_update={"key_share": True})
+        if shop is None or shop.status == ShopStatus.UNINSTALLED:
             return "repeated"
         if shop.refresh_token != before.refresh_token:
             # Installed again while we asked: those tokens were not the ones that Shopify refused.
@@ -112,7 +114,10 @@ def shop_redacted(heard: Heard) -> str:
     if not gone and _still_installed(heard.shop):
         return "installed"
     with db.writing() as s:
-        privacy.erase(s, s.get_one(Shop, heard.shop), keep_receipt=heard.receipt_id)
+        shop = s.get(Shop, heard.shop)
+        if shop is None:
+            return "repeated"
+        privacy.erase(s, shop, keep_receipt=heard.receipt_id)
     event(log, "shop_erased", level=logging.WARNING)
     return "done"
 
