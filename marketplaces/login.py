@@ -46,6 +46,8 @@ for _name in ("requests_oauthlib", "oauthlib"):
 MISSING = "Please fill in this field."
 ODD = "This does not look right. Please copy it again."
 
+LONGEST = 2500  # characters of a token; the longest of any vendor has 2,048
+
 _DEAD = frozenset({"invalid_grant"})
 _OURS = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_request"})
 _SCOPE = frozenset({"invalid_scope", "insufficient_scope"})
@@ -162,7 +164,7 @@ def _talk(
         raise Transient(failure.words, maybe_done=failure.sent, call=call) from failure
     except OAuth2Error as error:
         trouble = _family(error, checked, expired)
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:  # the library's, on odd values
         words = f"a token answer that makes no sense ({type(error).__name__})"
         trouble = Transient(words, maybe_done=True, status=checked.status, call=call)
     finally:
@@ -208,13 +210,21 @@ class _Checked:
 
 
 def _token(given: Mapping[str, Any]) -> Token:
-    access = given["access_token"]
-    if not access:
-        raise ValueError("empty access token")
     lifetime = given.get("expires_in")
+    renewed = given.get("refresh_token")
     return Token(
-        access, str(given.get("refresh_token") or ""), None if lifetime is None else int(lifetime), dict(given)
+        _secret(given["access_token"]),
+        "" if renewed is None or renewed == "" else _secret(renewed),
+        None if lifetime is None or isinstance(lifetime, bool) else int(lifetime),
+        dict(given),
     )
+
+
+def _secret(value: Any) -> str:
+    """A token that can be kept and sent (RFC 6749 appendix A). What is none must not take the place of what we hold."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not 0 < len(value) <= LONGEST:
+        raise ValueError("a token of an unknown shape")
+    return value
 
 
 def _family(error: OAuth2Error, checked: _Checked, expired: bool) -> RemoteError:
