@@ -20,6 +20,7 @@ from marketplaces.money import Money, exponent
 from marketplaces.text import clean
 
 MOST_PIECES = 1_000_000
+FIRST_YEAR, LAST_YEAR = 1990, 2200
 _STATES = {
     "PENDING_AVAILABILITY": OrderState.PAYMENT,
     "PENDING": OrderState.PAYMENT,
@@ -71,10 +72,15 @@ class _Bill:
 
 
 def moment(raw: Any) -> datetime:
-    """Aware UTC from ISO 8601; a time without zone is UTC, a leap second the second before. ValueError, TypeError."""
+    """Aware UTC from ISO 8601; a time without zone is UTC, a leap second the second before. ValueError, TypeError.
+
+    A year that no order can have is refused: reckoning with it, or showing it in a time zone, leaves the calendar.
+    """
     if not isinstance(raw, str):
         raise TypeError(f"a time as text expected, not {type(raw).__name__}")
     when = datetime.fromisoformat(_LEAP.sub(":59", raw.strip()))
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
+        raise ValueError(f"a time in the year {when.year}")
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
 
 

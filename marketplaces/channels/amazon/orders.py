@@ -17,6 +17,7 @@ PERSONAL = ("BUYER", "RECIPIENT")
 DATASETS = (*PERSONAL, "PROCEEDS", "CANCELLATION", "FULFILLMENT", "TAX")
 # A *Before in the last two minutes is refused; some seconds more allow for a clock that is a little fast.
 LAG = timedelta(minutes=2, seconds=15)
+LONGEST_TOKEN = 3900
 
 
 def search(line: Line, query: OrderQuery) -> OrderPage:
@@ -28,7 +29,7 @@ def search(line: Line, query: OrderQuery) -> OrderPage:
     rows = body.get("orders")
     pagination = body.get("pagination") or {}
     token = pagination.get("nextToken") or "" if isinstance(pagination, dict) else None
-    if not isinstance(rows, list) or not isinstance(token, str):
+    if not isinstance(rows, list) or not isinstance(token, str) or not _storable(token):
         raise Transient("an order page of an unknown shape", call=calls.SEARCH_ORDERS.operation)
     until = None if token else _until(body)
     return OrderPage(
@@ -107,9 +108,14 @@ def _params(line: Line, query: OrderQuery) -> dict[str, str] | None:
     else:
         raise ValueError("an order query needs a start")
     if query.page_token:
-        before, _, token = query.page_token.rpartition(" ")
+        before, _, token = query.page_token.partition(" ") if query.created_until else ("", "", query.page_token)
         params |= {"createdBefore": before, "paginationToken": token} if before else {"paginationToken": token}
     return params
+
+
+def _storable(token: str) -> bool:
+    """Whether a page token can be kept and sent back as it is."""
+    return len(token) <= LONGEST_TOKEN and token.isascii() and token.isprintable() and token == token.strip()
 
 
 def _own_token(params: dict[str, str], token: str) -> str:
