@@ -15,7 +15,7 @@ from marketplaces.channel import AppKeys, Channel, Line, LoginRequest
 from marketplaces.channels import registry
 from marketplaces.data import Credentials
 from marketplaces.wire import Http
-from tests.unit.marketplaces.rawserver import RawServer, answer
+from tests.unit.marketplaces.rawserver import Play, RawServer, answer
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -92,17 +92,25 @@ class Played:
 
 
 @contextmanager
-def played(key: str, *answers: bytes) -> Iterator[Played]:
-    """Channel `key` against a server that plays `answers`."""
+def played(key: str, *answers: bytes | Play, url: str = "", **limits: Any) -> Iterator[Played]:
+    """Channel `key` against a server that plays `answers`: bytes, or what writes to the socket by itself.
+
+    `url` replaces the address that the channel is given ({port} is the server's); `limits` are those of the wire.
+    """
     facts, left = vectors(key, "channel"), list(answers)
 
     def play(line: Any) -> None:
-        line.sendall(left.pop(0) if len(left) > 1 else left[0])
+        now = left.pop(0) if len(left) > 1 else left[0]
+        if callable(now):
+            now(line)
+        else:
+            line.sendall(now)
 
     channel = registry()[key]
     with RawServer(play) as server:
-        keys = AppKeys({name: value.replace("{url}", server.url) for name, value in facts["keys"].items()})
-        http = Http(channel.hosts(keys), now=lambda: NOW, seconds=3)
+        address = url.replace("{port}", str(server.port)) or server.url
+        keys = AppKeys({name: value.replace("{url}", address) for name, value in facts["keys"].items()})
+        http = Http(channel.hosts(keys), now=lambda: NOW, **{"seconds": 3, **limits})
         try:
             yield Played(channel, facts, server, http, keys)
         finally:
