@@ -17,11 +17,9 @@ from shopapp.logs import context, event
 from shopapp.records import db
 from shopapp.records.models import Receipt, Shop
 from shopapp.shopify_admin.errors import ShopAuthLost, ShopFrozen
-from shopapp.shopify_admin.webhooks import Delivery
 from shopapp.shops import hooks
 from shopapp.shops.hooks import Heard
 from shopapp.shops.install import find
-from shopapp.work import bell
 from shopapp.work.claim import Claim, held, release
 
 log = logging.getLogger(__name__)
@@ -32,25 +30,6 @@ def configure(topics: Mapping[str, Callable[..., Any]]) -> None:
     """Say who hears the topics that are not of this package: `handler(shop_id)`. Ours may be among them."""
     _others.clear()
     _others.update({topic: handler for topic, handler in topics.items() if topic not in hooks.HANDLERS})
-
-
-def take_in(delivery: Delivery) -> None:
-    """Commit a delivery before it is answered, and ring; one that was here before stays as it is. Owns its transaction."""
-    row = {
-        "shop_domain": delivery.shop_domain,
-        "webhook_id": delivery.webhook_id,
-        "topic": delivery.topic,
-        "triggered_at": delivery.triggered_at,
-        "received_at": clock.now(),
-        "body": delivery.body,
-        "outcome": "",
-        "due_at": clock.now(),
-        "lease_token": "",
-        "attempt": 0,
-    }
-    with db.writing() as s:
-        db.insert_new(s, Receipt, row, key=["shop_domain", "webhook_id"])
-    bell.ring("now")
 
 
 def handle(mine: Claim) -> None:

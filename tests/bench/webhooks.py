@@ -117,7 +117,7 @@ def rival_environment(env: Mapping[str, str], port: int, folder: Path) -> dict[s
 
 def _stored(engine: Engine, table: str = "receipt") -> set[str]:
     with engine.connect() as connection:
-        return set(connection.execute(text(f"SELECT webhook_id FROM {table}")).scalars())  # noqa: S608  # our own name
+        return set(connection.execute(text(f"SELECT webhook_id FROM {table}")).scalars())
 
 
 def burst(engine: Engine, env: Mapping[str, str], port: int, args: argparse.Namespace) -> dict[str, float | str]:

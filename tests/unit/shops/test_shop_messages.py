@@ -14,7 +14,7 @@ from shopapp.records import db
 from shopapp.records.models import InboxMessage, Receipt, Shop, ShopStatus
 from shopapp.shopify_admin import tokens
 from shopapp.shopify_admin.webhooks import Delivery
-from shopapp.shops import hooks, install, receipts
+from shopapp.shops import hooks, install, intake, receipts
 from shopapp.work import claim
 from shopapp.work.claim import Work
 from tests.unit.shops.ground import Ground, both_databases, shop_of
@@ -32,7 +32,7 @@ def deliver(
 ) -> None:
     body = payload if isinstance(payload, bytes) else json.dumps(payload or {}).encode()
     when = triggered_at or clock.now()
-    receipts.take_in(Delivery(domain, topic, webhook_id or secrets.token_hex(8), when, body))
+    intake.take_in(Delivery(domain, topic, webhook_id or secrets.token_hex(8), when, body))
 
 
 def outcomes() -> list[str]:
