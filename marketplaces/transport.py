@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -19,6 +20,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 CONNECT_SECONDS = 10
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -80,6 +82,7 @@ class _Watch:
     def __init__(self, seconds: float) -> None:
         self.sent = False
         self.fired = False
+        self._ends = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
         self._timer = threading.Timer(seconds, self._fire)
@@ -95,6 +98,10 @@ class _Watch:
         _current.watch = None
         with self._lock:
             self._drop()
+
+    def left(self) -> float:
+        """Seconds until the deadline, 0 when it is over."""
+        return max(0.0, self._ends - time.monotonic())
 
     def hold(self, sock: socket.socket) -> None:
         """Watch `sock`, by a duplicate: TLS takes the original over, and a closing answer gives it away."""
@@ -125,11 +132,35 @@ class _Watched:
 
     sock: Any
     auto_open: int
+    port: int
+    timeout: Any
+    _dns_host: str
 
     def _new_conn(self) -> socket.socket:
-        sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # of the connection class beside us
-        _current.watch.hold(sock)
-        return sock
+        """Try the addresses of the host until one answers or the call's time is over.
+
+        The library gives each address the whole time for connecting: a host with many dead ones outlives any deadline.
+        """
+        host, patience = self._dns_host, self.timeout
+        try:
+            found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError) as error:
+            raise NameResolutionError(host, self, socket.gaierror(str(error))) from error  # type: ignore[arg-type]
+        try:
+            for number, (*_, address) in enumerate(found, 1):
+                self._dns_host = str(address[0])
+                self.timeout = min(patience, max(_current.watch.left(), 0.001))
+                try:
+                    sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # of the class beside us
+                except (NewConnectionError, ConnectTimeoutError):
+                    if number == len(found) or not _current.watch.left():
+                        raise
+                    continue
+                _current.watch.hold(sock)
+                return sock
+        finally:
+            self._dns_host, self.timeout = host, patience
+        raise NewConnectionError(self, "the name has no address")  # type: ignore[arg-type]
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
 import time
@@ -146,6 +147,47 @@ def test_an_unknown_host_name_was_never_executed(monkeypatch: pytest.MonkeyPatch
         http.request("probe", "POST", "https://api.example.com/orders")
     http.close()
     assert not caught.value.maybe_done
+
+
+def _named(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> None:
+    find = socket.getaddrinfo
+
+    def found(host: str, *args: Any, **more: Any) -> Any:
+        wanted = addresses if host == "localhost" else [host]
+        return [row for one in wanted for row in find(one, *args, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+
+
+def test_a_name_with_many_dead_addresses_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    _named(monkeypatch, ["127.0.0.1"] * 8)
+    with contextlib.ExitStack() as opened:
+        full = opened.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        url = f"http://localhost:{full.getsockname()[1]}"
+        for _ in range(4):  # whoever comes after these is neither accepted nor refused
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(full.getsockname())
+        http = opened.enter_context(contextlib.closing(Http((url,), now=lambda: NOW, seconds=0.5)))
+        began = time.monotonic()
+        with pytest.raises(Transient) as caught:
+            http.request("probe", "POST", f"{url}/orders")
+        assert time.monotonic() - began < 1.5
+    assert not caught.value.maybe_done
+
+
+def test_the_next_address_of_a_name_is_tried_when_the_first_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    _named(monkeypatch, ["::1", "127.0.0.1"])
+    with served(answer(b'{"ok": true}')) as (_http, server):
+        named = Http((f"http://localhost:{server.port}",), now=lambda: NOW, seconds=1)
+        got = named.request("probe", "GET", f"http://localhost:{server.port}/")
+        named.close()
+        host = server.requests[0].split(b"Host: ")[1].split(b"\r\n")[0]
+    assert got.object() == {"ok": True}
+    assert host == f"localhost:{server.port}".encode()
 
 
 def test_a_plain_server_where_tls_is_expected_was_never_executed() -> None:
