@@ -20,7 +20,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, String, TypeDecorator, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
 NAMING = {
@@ -220,6 +220,18 @@ def collided(error: BaseException) -> bool:
         return False
     state = getattr(error.orig, "sqlstate", None)  # PostgreSQL: serialization failure, deadlock, lock not available
     return state in ("40001", "40P01", "55P03") or "database is locked" in str(error.orig)
+
+
+def unreachable(error: BaseException) -> bool:
+    """Whether the database itself was at fault: gone, restarting, full. What was under way is to be done again soon."""
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        words = str(error.orig)
+        lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+        return lost and "no such " not in words and "syntax error" not in words  # SQLite knows one class for all
+    return str(state)[:2] in ("08", "53", "57", "58")  # connection, resources, operator's intervention, system
 
 
 def ping() -> bool:

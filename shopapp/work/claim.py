@@ -33,6 +33,7 @@ SPARE = 4  # claimed beyond the threads of a kind, so that no thread waits for t
 SECONDS = 20.0
 UNKNOWN_ERROR_DELAY = timedelta(hours=1)
 COLLISION_DELAY = timedelta(seconds=1)
+OUTAGE_DELAY = timedelta(seconds=5)
 
 Row = TypeVar("Row", bound=Due)
 Conditions = Callable[[], Iterable[ColumnElement[bool]]]
@@ -125,18 +126,22 @@ def anything_due(s: Session, work: Work) -> bool:
 def run(work: Work, mine: Claim) -> None:
     """Handle one claim. Any exception that escapes is our bug: logged with its trace, the row comes back in an hour.
 
-    Only two transactions that met and undid one of them are nobody's bug: the row comes back at once.
+    Two transactions that met and undid one of them, and a database that went away, are nobody's bug: the row comes back
+    at once or soon.
     """
     with context(job=work.name, row=mine.id):
         try:
             work.handle(mine)
         except Exception as error:
-            met = db.collided(error)
-            if met:
+            if db.collided(error):
                 event(log, "work_collided", logging.WARNING)
+                _give_back(work, mine, COLLISION_DELAY, used_attempt=False)
+            elif db.unreachable(error):
+                event(log, "work_without_database", logging.WARNING, error=type(error).__name__)
+                _give_back(work, mine, OUTAGE_DELAY, used_attempt=False)
             else:
                 log.exception("work_crashed")
-            _give_back(work, mine, COLLISION_DELAY if met else UNKNOWN_ERROR_DELAY, used_attempt=not met)
+                _give_back(work, mine, UNKNOWN_ERROR_DELAY, used_attempt=True)
 
 
 def _give_back(work: Work, mine: Claim, delay: timedelta, *, used_attempt: bool) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, select, text
 
 from shopapp import clock
 from shopapp.records import db
@@ -128,7 +128,34 @@ def test_two_transactions_that_met_are_nobodys_bug(caplog: pytest.LogCaptureFixt
     clock.travel(by=claim.COLLISION_DELAY)
     claim.drain([work(cross)])
     with db.reading() as s:
-        assert [(s.get_one(Chore, number).words, s.get_one(Chore, number).attempt) for number in (1, 2)] == [("x", 0)] * 2
+        assert [(s.get_one(Chore, number).words, s.get_one(Chore, number).attempt) for number in (1, 2)] == [
+            ("x", 0)
+        ] * 2
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("rows", ["postgres"], indirect=True)
+@pytest.mark.usefixtures("rows")
+def test_a_database_that_went_away_is_nobodys_bug(caplog: pytest.LogCaptureFixture) -> None:
+    """A restarted server ends every connection: the rows under way come back within seconds, not in an hour."""
+
+    def cut(mine: Claim) -> None:
+        with db.writing() as s:
+            line = s.scalar(text("SELECT pg_backend_pid()"))
+            with db.engine().connect() as other:
+                other.execute(text(f"SELECT pg_terminate_backend({line})"))
+            s.get_one(Chore, mine.id)
+
+    with db.writing() as s:
+        mine = claim.claim(s, work(cut), 1)[0]
+    claim.run(work(cut), mine)
+    assert "work_without_database" in caplog.text
+    assert "work_crashed" not in caplog.text
+    with db.reading() as s:
+        row = s.get_one(Chore, mine.id)
+        assert (row.lease_token, row.attempt) == ("", 0)
+        assert row.due_at is not None
+        assert row.due_at <= clock.now() + claim.OUTAGE_DELAY
 
 
 @pytest.mark.usefixtures("rows")
