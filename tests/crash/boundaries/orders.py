@@ -1,0 +1,110 @@
+"""Scenarios of orders on their way into Shopify."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from shopapp import clock
+from shopapp.orders import backfill
+from shopapp.records import db
+from tests.crash.boundaries import judge
+from tests.crash.boundaries.judge import Found
+from tests.crash.boundaries.scenario import Scenario, Scene
+from tests.crash.boundaries.stage import Place, Stage
+
+EVERY_MODE = ("unique", "not-unique", "lagging")
+
+
+class Import(Scenario):
+    """Two orders of one poll. They are older than the overlap, so that a cursor that runs ahead loses them."""
+
+    name = "import"
+    modes = EVERY_MODE
+
+    def prepare(self, stage: Stage, scene: Scene) -> None:
+        """A connected seller that is polled without a gap; then two sales, seen 14 minutes later."""
+        place = self.polled(stage, scene)
+        scene.facts["orders"] = [stage.sell(place.seller), stage.sell(place.seller, "CHAIR")]
+        stage.pass_time(14 * 60)
+
+    def polled(self, stage: Stage, scene: Scene) -> Place:
+        """A place whose products have come into the index, and whose account was polled."""
+        lag = float(scene.settings.get("index_lag_seconds", 0))
+        place = stage.place(unique_ids=scene.settings["unique_ids"])
+        stage.box.post(f"/shops/{place.domain}/settings", {"index_lag_seconds": lag})
+        stage.work()
+        scene.facts["place"] = place
+        return place
+
+    def judge(self, stage: Stage, scene: Scene, kills: int) -> Found:
+        """Each sale is there once."""
+        found = Found()
+        judge.orders(found, scene.rows, scene.facts["orders"], scene.facts["place"].domain)
+        return found
+
+
+class LostAnswer(Import):
+    """The same, and Shopify's answer to the first creation is lost in one way or another."""
+
+    kind = ""
+    params: dict[str, Any] = {}
+    late = 0.0  # seconds of the wall after which Shopify commits; well within the settle time of our clock
+
+    def prepare(self, stage: Stage, scene: Scene) -> None:
+        """The fault strikes the first creation, whoever sends it."""
+        super().prepare(stage, scene)
+        match = {"shop": scene.facts["place"].domain}
+        stage.box.fault("shopify", self.kind, "OrderCreate", times=1, match=match, params=self.params)
+
+    def between(self, stage: Stage, scene: Scene, step: int) -> None:
+        """What is committed late has arrived before the settle time is over."""
+        if self.late and step == 1:
+            time.sleep(self.late)
+
+
+class Reset(LostAnswer):
+    """The connection is reset after the order was made."""
+
+    name = "import-reset"
+    kind = "commit_then_reset"
+
+
+class BadGateway(LostAnswer):
+    """A proxy says 502 after the order was made."""
+
+    name = "import-502"
+    kind = "commit_then_status"
+    params = {"status": 502}
+
+
+class LateCommit(LostAnswer):
+    """The connection is closed and Shopify makes the order a little later."""
+
+    name = "import-late"
+    kind = "late_commit"
+    late = 0.25
+    params = {"seconds": 0.2}
+
+
+class Backfill(Import):
+    """Older orders, two of four made by another app before us."""
+
+    name = "backfill"
+    modes = ("unique", "not-unique")
+
+    def prepare(self, stage: Stage, scene: Scene) -> None:
+        """Four sales of the days before the take-over; the shop has two of them, named in a note and in a tag."""
+        place = self.polled(stage, scene)
+        then = (clock.now() - timedelta(days=3)).isoformat()
+        sales = [stage.sell(place.seller, created_at=then) for _ in range(4)]
+        for wish in ({"note": f"Amazon order {sales[0]}"}, {"tags": [sales[1]]}):
+            stage.box.post(f"/shops/{place.domain}/orders", {**wish, "created_at": then, "total": "1.00"})
+        with db.writing() as s:
+            since = clock.now() - timedelta(days=5)
+            assert backfill.start(s, place.shop_id, place.account_id, since, "1") is not None
+        scene.facts["orders"] = sales[2:]
+
+
+ORDERS: tuple[Scenario, ...] = (Import(), Reset(), BadGateway(), LateCommit(), Backfill())

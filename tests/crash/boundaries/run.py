@@ -1,0 +1,151 @@
+"""Runs scenarios: counts their boundaries once, kills at each in turn, lets the rest converge and collects verdicts."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tests.crash.boundaries.counting import Point, Side
+from tests.crash.boundaries.judge import Found
+from tests.crash.boundaries.scenario import MODES, Scenario, Scene
+from tests.crash.boundaries.stage import Stage
+
+SIDES: tuple[Side, ...] = ("before", "after")
+
+
+@dataclass
+class Tally:
+    """What came of the runs of one scenario in one mode. Lists hold what is broken, with the boundary."""
+
+    scenario: str
+    mode: str
+    boundaries: int = 0
+    runs: int = 0
+    kills: int = 0
+    lost: int = 0
+    doubled: int = 0
+    unmailed: int = 0
+    twice: int = 0
+    other: int = 0
+    missed: int = 0
+    seconds: float = 0.0
+    broken: list[str] = field(default_factory=list)
+    crossed: list[str] = field(default_factory=list)
+
+    def add(self, found: Found, kills: int, where: str) -> None:
+        """Count one run."""
+        self.runs += 1
+        self.kills += kills
+        self.lost += len(found.lost)
+        self.doubled += len(found.doubled)
+        self.unmailed += len(found.unmailed)
+        self.twice += found.twice
+        self.other += len(found.other)
+        if found.broken(kills):
+            self.broken.append(f"{where}: { ({key: value for key, value in asdict(found).items() if value}) }")
+
+    def join(self, other: Tally) -> None:
+        """Add what another process found about the same scenario and mode."""
+        assert (self.scenario, self.mode) == (other.scenario, other.mode)
+        for name in ("runs", "kills", "lost", "doubled", "unmailed", "twice", "other", "missed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.boundaries = max(self.boundaries, other.boundaries)
+        self.seconds = max(self.seconds, other.seconds)
+        self.broken += other.broken
+
+
+def points(boundaries: int, share: float, seed: str) -> list[Point]:
+    """Both sides of every boundary, or a seeded share of them."""
+    every = [Point(number, side) for number in range(1, boundaries + 1) for side in SIDES]
+    if share >= 1:
+        return every
+    chosen = random.Random(seed).sample(every, max(1, round(len(every) * share)))
+    return sorted(chosen, key=lambda one: (one.number, one.side))
+
+
+class Enumerator:
+    """The runs of one process."""
+
+    def __init__(self, stage: Stage, bug: Any = None) -> None:
+        self.stage = stage
+        self.bug = bug
+
+    def once(self, scenario: Scenario, mode: str, kills: Sequence[Point | None]) -> tuple[Found, int, list[str]]:
+        """One run: the scenario killed at the first point, each recovery at the next, then a whole one; judged.
+
+        The verdict, how many kills there really were, and what the first child crossed (nothing when it was killed).
+        """
+        stage, scene = self.stage, Scene(MODES[mode])
+        stage.clear()
+        with stage.app.app_context():
+            scenario.prepare(stage, scene)
+        stage.lay_down()
+        play = scenario.act
+        crossed: list[str] = []
+        killed, words = 0, ""
+        for number, deadly in enumerate([*kills, None]):
+            ended = stage.child(lambda on, play=play: self._play(play, on, scene), deadly)  # type: ignore[misc]
+            crossed = crossed if number else ended.crossed
+            killed += ended.killed
+            words += ended.words
+            play = scenario.recover
+        if not kills:  # the counting run converges, too
+            words += stage.child(lambda on: self._play(scenario.recover, on, scene)).words
+        scene.rows = stage.ledger()
+        found = scenario.judge(stage, scene, killed)
+        found.other += [line[:300] for line in words.splitlines() if "work_crashed" in line]
+        return found, killed, crossed
+
+    def _play(self, play: Any, stage: Stage, scene: Scene) -> None:
+        if self.bug is not None:
+            self.bug(stage)
+        play(stage, scene)
+
+    def count(self, scenario: Scenario, mode: str) -> Tally:
+        """One run without a kill."""
+        tally = Tally(scenario.name, mode)
+        found, killed, crossed = self.once(scenario, mode, ())
+        tally.add(found, killed, "no kill")
+        tally.boundaries, tally.crossed = len(crossed), crossed
+        return tally
+
+    def singles(self, scenario: Scenario, mode: str, share: float, seed: int, part: tuple[int, int]) -> Tally:
+        """Every single crash (or a share of them); `part` = (which, of how many processes)."""
+        began = time.monotonic()
+        tally = self.count(scenario, mode)
+        chosen = points(tally.boundaries, share, f"{seed}:{scenario.name}:{mode}")
+        for point in chosen[part[0] :: part[1]]:
+            self._kill(tally, scenario, mode, (point,))
+        tally.seconds = time.monotonic() - began
+        return tally
+
+    def doubles(self, tallies: Iterable[tuple[Scenario, Tally]], times: int, seed: int) -> list[Tally]:
+        """Second kills during the recovery, at random boundaries of random scenarios whose boundaries are known."""
+        rng = random.Random(seed)
+        known = [(scenario, tally) for scenario, tally in tallies if tally.boundaries]
+        results: dict[tuple[str, str], Tally] = {}
+        for _ in range(times):
+            scenario, counted = rng.choice(known)
+            tally = results.setdefault(
+                (scenario.name, counted.mode), Tally(scenario.name, counted.mode, counted.boundaries)
+            )
+            first = Point(rng.randint(1, counted.boundaries), rng.choice(SIDES))
+            second = Point(rng.randint(1, counted.boundaries), rng.choice(SIDES))
+            began = time.monotonic()
+            self._kill(tally, scenario, counted.mode, (first, second))
+            tally.seconds += time.monotonic() - began
+        return list(results.values())
+
+    def _kill(self, tally: Tally, scenario: Scenario, mode: str, where: Sequence[Point]) -> None:
+        text = ", then ".join(f"{one.side} {one.number}" for one in where)
+        if len(where) == 1 and tally.crossed:
+            text += f" ({tally.crossed[where[0].number - 1]})"
+        try:
+            found, killed, _ = self.once(scenario, mode, where)
+        except RuntimeError as error:
+            found, killed = Found(other=[str(error)]), 0
+        tally.missed += len(where) == 1 and not killed
+        tally.add(found, killed, text)
