@@ -26,6 +26,7 @@ from marketplaces.transport import Hosts, Transport, WireFailure, prepare
 __all__ = ["Answer", "Bucket", "Http", "clean", "parse_json", "redact", "retry_after"]
 
 MAX_WAIT = 3600
+MOST_VALUES = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,9 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer. `body` is the parsed JSON with Decimal for fractions (None for 204), `text` what was received.
+    """A complete answer. `body` is the parsed JSON with Decimal for fractions (None for 204).
 
-    `fallback` tells that the text was not UTF-8 and was read as Latin-1 (only for answers that are not JSON).
+    `text` is filled for answers that are not JSON; `fallback` tells that it was not UTF-8 and was read as Latin-1.
     """
 
     call: str
@@ -72,7 +73,12 @@ def _no_constant(name: str) -> Any:
 
 
 def parse_json(raw: bytes) -> Any:
-    """Strict JSON from strict UTF-8 (byte order mark allowed): fractions as Decimal, no NaN. ValueError otherwise."""
+    """Strict JSON from strict UTF-8 (byte order mark allowed): fractions as Decimal, no NaN. ValueError otherwise.
+
+    More than half a million values are refused: a small text of nothing but brackets grows to half a gigabyte.
+    """
+    if sum(raw.count(mark) for mark in b"[{,") > MOST_VALUES:
+        raise ValueError("more values than any answer has")
     try:
         return jsonlib.loads(raw.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_no_constant)
     except RecursionError:
@@ -180,7 +186,7 @@ class Http:
             trouble = f"no readable JSON ({type(error).__name__})"
         if body is None:
             raise self._nonsense(answer, trouble)
-        return Answer(call, answer.status, answer.headers, body, response.content.decode("utf-8-sig"))
+        return Answer(call, answer.status, answer.headers, body, "")
 
     def text(self, call: str, url: str, *, params: Mapping[str, str] | None = None) -> Answer:
         """A GET whose answer is text of any kind (XML, CSV). UTF-8, else Latin-1 with `fallback` set."""

@@ -384,6 +384,12 @@ def test_threads_share_one_http() -> None:
         assert len(server.requests) == 40
 
 
+@pytest.mark.parametrize("body", [b"[" + b"[]," * 300_000 + b"[]]", b"[" + b'{"a":1},' * 300_000 + b"{}]"])
+def test_json_of_nothing_but_brackets_is_refused_before_it_grows(body: bytes) -> None:
+    with pytest.raises(ValueError, match="more values"):
+        parse_json(body)
+
+
 def test_json_keeps_the_last_of_equal_keys() -> None:
     assert parse_json(b'{"a": 1, "a": 2}') == {"a": 2}
 
