@@ -122,9 +122,10 @@ def _forecast(used: Money, limit: Money, since: datetime, reset_at: datetime, no
     elapsed = now - since
     if used.minor <= 0 or used.minor >= limit.minor or elapsed < timedelta(hours=6):
         return None
-    needed = elapsed * (limit.minor / used.minor)
-    reached = since + needed
-    return reached if reached < reset_at else None
+    second = timedelta(seconds=1)
+    if used.minor * ((reset_at - since) // second) <= limit.minor * (elapsed // second):
+        return None  # not before the reset; of a little used plan it would be a year that no calendar has
+    return since + elapsed * (limit.minor / used.minor)
 
 
 def in_flight(s: Session, shop: Shop, besides: int | None = None) -> Money:

@@ -212,3 +212,14 @@ def test_pausing_everything_releases_only_its_own_when_resumed(sale: Sale) -> No
 def test_a_file_that_is_no_list_of_rates_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a daily file"):
         rates.parse(text)
+
+
+def test_a_shop_that_sold_next_to_nothing_has_no_forecast_and_no_trouble(sale: Sale) -> None:
+    """At that pace the limit would be reached after the last year of the calendar."""
+    clock.travel(START + timedelta(days=29), freeze=True)
+    with db.writing() as s:
+        s.get_one(Shop, 1).plan_key = "starter"
+    sale(1, 1)
+    with db.reading() as s:
+        usage = ledger.usage(s, s.get_one(Shop, 1), START + timedelta(days=29))
+    assert (usage.used.minor, usage.forecast_at) == (1, None)
