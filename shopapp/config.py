@@ -82,6 +82,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PLAN_LIMITS", "for trials of the app: plan=limit pairs that replace the catalogue's, e.g. starter=1000"),
     Setting("PURGE_DONE_DAYS", "days after shipping, cancelling or refunding until buyer data are purged", "30"),
     Setting("PURGE_MAX_DAYS", "days after purchase until buyer data are purged at the latest", "90"),
+    Setting("KEEP_HISTORY_DAYS", "days for which journal, messages, mails and settled incidents are kept", "400"),
     Setting("TRUSTED_PROXIES", "number of reverse proxies in front", "0"),
     Setting("LOG_LEVEL", "least level that is logged", "INFO"),
 )

@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement
 from shopapp import clock
 from shopapp.accounts import forecast, own_secrets
 from shopapp.alerts import outbox, remind
-from shopapp.orders import backfill, place, poll, retry
+from shopapp.orders import backfill, count, place, poll, retry
 from shopapp.plans import chores as plan_chores
 from shopapp.plans import gate
 from shopapp.process import die_with_parent
 from shopapp.records import db
-from shopapp.records.models import Account, Backfill, Chore, Mail, Order, Receipt, Shop
-from shopapp.shops import hooks, privacy, receipts, upkeep
+from shopapp.records.models import Account, Backfill, Chore, CountRound, Mail, Order, Receipt, Shop
+from shopapp.shops import hooks, receipts, retention, upkeep
 from shopapp.work import chores, claim
 from shopapp.work.chores import Duty
 from shopapp.work.claim import Work
@@ -28,9 +28,10 @@ CHORES: Mapping[str, Duty] = {
     "exchange_rates": Duty(plan_chores.fetch_rates, timedelta(hours=12)),
     "periods": Duty(gate.turn, timedelta(minutes=1)),
     "expiry_notices": Duty(forecast.notices, timedelta(hours=1)),
+    "counts": Duty(count.enrol, timedelta(hours=1)),
     "own_secrets": Duty(own_secrets.warnings, timedelta(hours=6)),
     "reminders": Duty(remind.due, timedelta(minutes=15)),
-    "retention": Duty(privacy.retention, timedelta(hours=6)),
+    "retention": Duty(retention.run, timedelta(hours=6)),
 }
 
 
@@ -62,6 +63,7 @@ QUEUES: Mapping[str, tuple[Work, ...]] = {
         Work("poll", Account, poll.due_account, share="shop_id", per_share=4),
         Work("backfill", Backfill, backfill.due_backfill, share="shop_id", per_share=1, threads=4),
         Work("older_order", Order, place.due_order, only=_older, share="shop_id"),
+        Work("count", CountRound, count.due_count, share="shop_id", per_share=2, threads=4),
         Work("shop", Shop, upkeep.due_shop, threads=4),
         Work("chore", Chore, partial(chores.handle, CHORES), only=_duties, threads=2, lease=timedelta(minutes=10)),
     ),

@@ -8,19 +8,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from marketplaces.errors import Transient
+from marketplaces.errors import RateLimited, Transient
 from shopapp import clock
 from shopapp.logs import event
 from shopapp.records import db, journal
 from shopapp.records.models import Shop, ShopStatus
 from shopapp.shopify_admin import tokens
 from shopapp.shopify_admin.errors import ShopAuthLost
-from shopapp.shops import facts, privacy, upkeep
+from shopapp.shops import customers, facts, privacy, upkeep
 
 log = logging.getLogger(__name__)
+PATIENCE = timedelta(days=14)  # for a redaction; thirty days are allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Heard:
     shop_domain: str
     topic: str
     triggered_at: datetime
+    received_at: datetime
     payload: Mapping[str, Any] = field(repr=False)
 
     @property
@@ -93,17 +95,29 @@ def shop_changed(heard: Heard) -> str:
 
 def data_requested(heard: Heard) -> str:
     """A customer wants to know what is stored: an inbox message points the merchant to the download."""
+    theirs = customers.find(heard.shop, heard.payload, [], heard.received_at)
     with db.writing() as s:
         shop = s.get_one(Shop, heard.shop)
-        return privacy.answer_request(s, shop, heard.payload)
+        return privacy.answer_request(s, shop, heard.payload, theirs.all)
 
 
 def customer_redacted(heard: Heard) -> str:
-    """Blank what is stored about the buyers of the named orders."""
+    """Blank what is stored about a customer: the named orders, and others with the same e-mail address or telephone.
+
+    What is still to be created in Shopify needs its buyer: those are blanked when they are done, at the latest after
+    `PATIENCE`. Until then the message stays due. RateLimited says so.
+    """
+    listed = privacy.numbers(heard.payload, "orders_to_redact")
+    theirs = customers.find(heard.shop, heard.payload, listed, heard.received_at)
+    waits = (theirs.unsure or bool(theirs.under_way)) and clock.now() - heard.received_at < PATIENCE
     with db.writing() as s:
         shop = s.get_one(Shop, heard.shop)
-        count = privacy.redact(s, shop, privacy.numbers(heard.payload, "orders_to_redact"))
-        journal.audit(s, shop.id, "", "customer.redacted", "shop", orders=count)
+        count = privacy.redact(s, shop, listed, theirs.settled if waits else theirs.all)
+        if not waits:
+            journal.audit(s, shop.id, "", "customer.redacted", "shop", orders=count)
+    if waits:
+        soon = timedelta(minutes=5) if theirs.unsure else timedelta(hours=1)
+        raise RateLimited(soon.total_seconds(), "orders of this customer are still on their way")
     return f"redacted_{count}"
 
 

@@ -1,31 +1,26 @@
-"""Personal data: export, redaction, erasure and retention, made from the marks of the columns. No table has code here.
+"""Personal data: export, redaction and erasure, made from the marks of the columns. When they end is `retention`'s.
 
-A buyer is known by the Shopify orders that we created: rows of `order` and of any table with an `order_id`. What has a
-shop's `shop_id` (or its domain) is the shop's.
+A buyer is known by orders: rows of `order`, of any table with an `order_id`, and words kept about an order as subject.
+What has a shop's `shop_id` (or its domain) is the shop's.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Select, String, Table, and_, delete, func, or_, select, update
+from sqlalchemy import JSON, ColumnElement, String, Table, delete, select, update
 from sqlalchemy.orm import Session
 
-from shopapp import clock, runtime
-from shopapp.logs import event
-from shopapp.records import db, journal
+from shopapp import clock
+from shopapp.records import journal
 from shopapp.records.db import Base
-from shopapp.records.models import InboxMessage, Order, OrderState, Receipt, Shop
+from shopapp.records.models import InboxMessage, Order, OrderState, PriorImport, Receipt, Shop
 
-log = logging.getLogger(__name__)
 BATCH = 500  # ids in one statement
+LISTED = 5_000  # orders that one data request may name
 DATA_REQUEST = "data_request_ready"  # kind of the inbox message
-# The marketplaces' words for an order with which nothing more will be done.
-DONE = ("shipped", "fulfilled", "delivered", "closed", "completed", "received", "cancelled", "canceled", "refunded")
-GRACE = timedelta(days=2)
 
 
 def personal_columns(table: Table) -> list[str]:
@@ -55,36 +50,63 @@ def numbers(payload: Mapping[str, Any], name: str) -> list[str]:
     return [str(entry) for entry in listed if str(entry).isdigit()] if isinstance(listed, list) else []
 
 
-def _orders_of(s: Session, shop: Shop, shopify_ids: Iterable[str]) -> list[int]:
-    gids = [f"gid://shopify/Order/{number}" for number in dict.fromkeys(shopify_ids)]
+def orders_of(s: Session, shop_id: int, shopify_ids: Iterable[str]) -> list[int]:
+    """Ids of the shop's orders that are these in Shopify."""
     found: list[int] = []
-    for start in range(0, len(gids), BATCH):
-        wanted = select(Order.id).where(Order.shop_id == shop.id, Order.shopify_gid.in_(gids[start : start + BATCH]))
-        found += s.scalars(wanted)
+    for gids in _batches(_gids(shopify_ids)):
+        found += s.scalars(select(Order.id).where(Order.shop_id == shop_id, Order.shopify_gid.in_(gids)))
     return sorted(found)
 
 
-def _rows_about_buyers() -> Iterable[tuple[Table, Any]]:
-    """Tables with personal columns that belong to an order, and the column that names it."""
+def _gids(shopify_ids: Iterable[str]) -> list[str]:
+    return [f"gid://shopify/Order/{number}" for number in dict.fromkeys(shopify_ids)]
+
+
+def _batches(values: list[Any]) -> Iterable[list[Any]]:
+    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))
+
+
+def _rows_about_buyers() -> Iterable[tuple[Table, ColumnElement[Any], Callable[[int], Any]]]:
+    """Tables with personal columns that belong to an order, the column that names it, and how an order's id reads there."""
     for table in Base.metadata.sorted_tables:
-        key = "id" if table is Order.__table__ else "order_id"
-        if personal_columns(table) and key in table.columns and (key == "id" or "order_id" in table.columns):
-            yield table, table.columns[key]
+        marked = personal_columns(table)
+        if table is Order.__table__:
+            yield table, table.columns["id"], int
+        elif marked and "order_id" in table.columns:
+            yield table, table.columns["order_id"], int
+        elif "words" in marked and "subject" in table.columns:
+            yield table, table.columns["subject"], "order:{}".format
 
 
-def export(s: Session, shop: Shop, shopify_ids: Iterable[str]) -> dict[str, Any]:
-    """Everything stored about the buyers of these Shopify orders: {table: [rows]}, values as JSON texts and objects."""
-    ours = _orders_of(s, shop, shopify_ids)
+def export(s: Session, shop: Shop, shopify_ids: Iterable[str], own: Iterable[int] = ()) -> dict[str, Any]:
+    """Everything stored about the buyers of these Shopify orders (and of `own`, ids of ours): {table: [rows]}.
+
+    Values are JSON texts and objects.
+    """
+    ours = sorted({*orders_of(s, shop.id, shopify_ids), *own})
     tables: dict[str, list[dict[str, Any]]] = {}
-    for table, key in _rows_about_buyers():
+    for table, key, read_as in _rows_about_buyers():
         wanted = [column for column in table.columns if column.info.get("personal") or column.name in _SHOWN]
-        rows = s.execute(select(*wanted).where(key.in_(ours), table.columns["shop_id"] == shop.id)).mappings()
-        tables[table.name] = [{name: _plain(value) for name, value in row.items()} for row in rows]
+        told: list[dict[str, Any]] = []
+        for ids in _batches(ours):
+            of_these = select(*wanted).where(key.in_(list(map(read_as, ids))), table.columns["shop_id"] == shop.id)
+            told += [{name: _plain(value) for name, value in row.items()} for row in s.execute(of_these).mappings()]
+        tables[table.name] = told
     return {"shop": shop.domain, "exported_at": clock.now().isoformat(), "tables": tables}
 
 
 # What tells a person which order a row is about; everything else in an export is personal.
-_SHOWN = ("id", "order_id", "channel", "remote_order_id", "remote_created_at", "shopify_name", "shopify_gid")
+_SHOWN = (
+    "id",
+    "order_id",
+    "subject",
+    "at",
+    "channel",
+    "remote_order_id",
+    "remote_created_at",
+    "shopify_name",
+    "shopify_gid",
+)
 
 
 def _plain(value: Any) -> Any:
@@ -95,16 +117,18 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def answer_request(s: Session, shop: Shop, payload: Mapping[str, Any]) -> str:
+def answer_request(s: Session, shop: Shop, payload: Mapping[str, Any], own: Iterable[int] = ()) -> str:
     """Tell the merchant in the inbox that a customer asks; the data are put together when they are downloaded.
 
-    The message holds order numbers only. The outcome for the receipt: how many of the orders are ours.
+    `own` are ids of ours that are the customer's as well. The message holds order numbers only. The outcome for the
+    receipt: how many of the orders are ours.
     """
     asked = numbers(payload, "orders_requested")
-    ours = _orders_of(s, shop, asked)
+    own = sorted(own)
+    ours = {*orders_of(s, shop.id, asked), *own}
     request = payload.get("data_request")
     number = str(request.get("id", ""))[:32] if isinstance(request, Mapping) else ""
-    params = {"request": number, "orders": asked[:BATCH], "found": len(ours)}
+    params = {"request": number, "orders": asked[:LISTED], "own": own[:LISTED], "found": len(ours)}
     message = InboxMessage(
         shop_id=shop.id, kind=DATA_REQUEST, subject=f"request:{number}", params=params, created_at=clock.now()
     )
@@ -120,22 +144,35 @@ def download(s: Session, shop: Shop, message_uid: str, user_id: str) -> dict[str
     if message is None:
         return None
     journal.audit(s, shop.id, user_id, "customer.data_exported", "shop", request=message.params.get("request", ""))
-    return export(s, shop, message.params.get("orders", []))
+    return export(s, shop, message.params.get("orders", []), message.params.get("own", []))
 
 
-def redact(s: Session, shop: Shop, shopify_ids: Iterable[str]) -> int:
-    """Blank the personal columns of these Shopify orders; how many orders of ours they are."""
-    ours = _orders_of(s, shop, shopify_ids)
-    _blank(s, ours)
+def redact(s: Session, shop: Shop, shopify_ids: Iterable[str], own: Iterable[int] = ()) -> int:
+    """Blank the personal columns of these Shopify orders (and of `own`, ids of ours); how many orders of ours they are."""
+    listed = list(shopify_ids)
+    ours = sorted({*orders_of(s, shop.id, listed), *own})
+    blank_orders(s, ours)
+    # Texts of the shop's other orders, kept to find marketplace ids in them: what is no such id may be a person's.
+    is_an_id = select(Order.id).where(Order.shop_id == shop.id, Order.remote_order_id == PriorImport.token).exists()
+    for gids in _batches(_gids(listed)):
+        of_these = delete(PriorImport).where(PriorImport.shop_id == shop.id, PriorImport.shopify_gid.in_(gids))
+        s.execute(of_these.where(~is_an_id).execution_options(synchronize_session=False))
     return len(ours)
 
 
-def _blank(s: Session, ours: list[int]) -> None:
-    for start in range(0, len(ours), BATCH):
-        ids = ours[start : start + BATCH]
-        for table, key in _rows_about_buyers():
-            s.execute(update(table).where(key.in_(ids)).values(**blank(table)))
-        s.execute(update(Order).where(Order.id.in_(ids), Order.purged_at.is_(None)).values(purged_at=clock.now()))
+def blank_orders(s: Session, ours: list[int]) -> None:
+    """Blank the personal columns of these orders and of all that is kept about them.
+
+    A failed one is no longer tried by itself, because that would fetch its buyer again: from now on a person, or a
+    changed product, asks for it.
+    """
+    still = {"synchronize_session": False}
+    for ids in _batches(ours):
+        for table, key, read_as in _rows_about_buyers():
+            s.execute(update(table).where(key.in_(list(map(read_as, ids)))).values(**blank(table)))
+        these = update(Order).where(Order.id.in_(ids)).execution_options(**still)
+        s.execute(these.where(Order.purged_at.is_(None)).values(purged_at=clock.now()))
+        s.execute(these.where(Order.state == OrderState.FAILED).values(due_at=None))
     s.expire_all()
 
 
@@ -152,37 +189,3 @@ def erase(s: Session, shop: Shop, keep_receipt: int | None = None) -> None:
     s.execute(receipts if keep_receipt is None else receipts.where(Receipt.id != keep_receipt))
     s.execute(update(Receipt).where(Receipt.shop_domain == domain).values(body=None))
     s.execute(delete(Shop).where(Shop.id == shop_id))
-
-
-def retention() -> int:
-    """Purge what was kept long enough (a chore); how many orders lost their buyer's data. Owns its transactions."""
-    total = 0
-    while True:
-        with db.writing() as s:
-            count = purge(s, clock.now())
-        total += count
-        if count < BATCH:
-            break
-    if total:
-        event(log, "buyers_purged", orders=total)
-    return total
-
-
-def purge(s: Session, now: datetime) -> int:
-    """Blank up to `BATCH` orders: done for PURGE_DONE_DAYS, or bought PURGE_MAX_DAYS ago; how many."""
-    ids = list(s.scalars(_outlived(now).limit(BATCH)))
-    _blank(s, ids)
-    return len(ids)
-
-
-def _outlived(now: datetime) -> Select[Any]:
-    config = runtime.config()
-    done = now - timedelta(days=config.number("PURGE_DONE_DAYS"))
-    oldest = now - timedelta(days=config.number("PURGE_MAX_DAYS"))
-    over = and_(func.lower(Order.remote_state).in_(DONE), Order.remote_updated_at <= done)
-    cancelled = and_(Order.cancelled_at.is_not(None), Order.cancelled_at <= done)
-    # A backfill brings old orders: their buyers are needed until the order is in Shopify, but not for ever.
-    ours_done = Order.state.not_in((OrderState.RECEIVED, OrderState.SENDING, OrderState.HELD))
-    too_old = and_(Order.remote_created_at <= oldest, or_(ours_done, Order.found_at <= now - GRACE))
-    ended: ColumnElement[bool] = or_(too_old, and_(ours_done, or_(over, cancelled)))
-    return select(Order.id).where(Order.purged_at.is_(None), ended).order_by(Order.id)

@@ -56,9 +56,8 @@ def _heard(row: Receipt, shop: Shop | None) -> Heard | None:
         return None
     if not isinstance(payload, dict):
         return None
-    return Heard(
-        row.id, shop.id if shop else None, row.shop_domain, row.topic, row.triggered_at or row.received_at, payload
-    )
+    shop_id, triggered_at = shop.id if shop else None, row.triggered_at or row.received_at
+    return Heard(row.id, shop_id, row.shop_domain, row.topic, triggered_at, row.received_at, payload)
 
 
 def _dispatch(topic: str, heard: Heard | None) -> str:

@@ -57,7 +57,7 @@ class Incident(Base):
     category: Mapped[str] = plain(String(32), default="")  # "" = no mail of its own
     severity: Mapped[str] = plain(String(16), default=Severity.WARNING)
     params: Mapped[dict[str, Any]] = plain(JSON, default=dict)  # for the texts: ids, labels, SKUs; nothing personal
-    words: Mapped[str] = plain(String(500), default="")  # the remote's own words, redacted
+    words: Mapped[str] = personal(String(500), default="")  # the remote's own words, redacted; they may quote a buyer
     count: Mapped[int] = plain(default=1)
     opened_at: Mapped[datetime] = plain(Moment)
     seen_at: Mapped[datetime] = plain(Moment)
@@ -136,6 +136,6 @@ class InboxMessage(Base):
     kind: Mapped[str] = plain(String(64))
     subject: Mapped[str] = plain(String(120))
     params: Mapped[dict[str, Any]] = plain(JSON, default=dict)
-    words: Mapped[str] = plain(String(500), default="")
+    words: Mapped[str] = personal(String(500), default="")
     created_at: Mapped[datetime] = plain(Moment)
     read_at: Mapped[datetime | None] = plain(Moment)

@@ -89,7 +89,7 @@ class Order(Due, Base):
 
     cause: Mapped[str] = plain(String(64), default="")  # catalogue key while failed
     cause_params: Mapped[dict[str, Any]] = plain(JSON, default=dict)
-    cause_words: Mapped[str] = plain(String(500), default="")
+    cause_words: Mapped[str] = personal(String(500), default="")  # the remote's; they may quote a buyer
 
     account: Mapped[Account] = relationship(lazy="select")
     lines: Mapped[list[OrderLine]] = relationship(back_populates="order", order_by="OrderLine.id")
@@ -153,7 +153,7 @@ class PriorImport(Base):
     id: Mapped[int] = plain(primary_key=True)
     shop_id: Mapped[int] = plain(ForeignKey("shop.id"), index=True)
     backfill_id: Mapped[int] = plain(ForeignKey("backfill.id"))
-    token: Mapped[str] = plain(String(255), index=True)  # the id as found in name, source id, tag, note or attribute
+    token: Mapped[str] = personal(String(255), index=True)  # a number in name, source id, tag, note or attribute
     shopify_gid: Mapped[str] = plain(String(64))
     shopify_name: Mapped[str] = plain(String(64), default="")
     found_in: Mapped[str] = plain(String(32), default="")

@@ -24,7 +24,7 @@ class JournalEntry(Base):
     at: Mapped[datetime] = plain(Moment)
     event: Mapped[str] = plain(String(64))
     params: Mapped[dict[str, Any]] = plain(JSON, default=dict)
-    words: Mapped[str] = plain(String(500), default="")
+    words: Mapped[str] = personal(String(500), default="")  # a remote's; they may quote a buyer
 
 
 class AuditEntry(Base):

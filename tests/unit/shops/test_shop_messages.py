@@ -228,7 +228,7 @@ def test_a_data_request_becomes_an_inbox_message_without_personal_data(ground: G
     with db.reading() as s:
         message = s.scalars(select(InboxMessage)).one()
     assert (message.kind, message.subject) == ("data_request_ready", "request:99")
-    assert message.params == {"request": "99", "orders": ["1", "2"], "found": 0}
+    assert message.params == {"request": "99", "orders": ["1", "2"], "own": [], "found": 0}
 
 
 @both_databases
