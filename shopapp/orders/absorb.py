@@ -66,6 +66,7 @@ def page(s: Session, account: Account, orders: Sequence[Sale | Unmapped], sweep:
             saved.add(_save(s, account, orders, sweep))
         return saved
     except UNHOLDABLE as error:
+        _not_the_orders_fault(error)
         event(log, "page_fell_apart", logging.WARNING, account=account.id, error=type(error).__name__)
     for order in orders:
         saved.add(_alone(s, account, order, sweep))
@@ -77,14 +78,22 @@ def _alone(s: Session, account: Account, order: Sale | Unmapped, sweep: Sweep) -
         with s.begin_nested():
             return _save(s, account, [order], sweep)
     except UNHOLDABLE as error:
+        _not_the_orders_fault(error)
         event(log, "order_unholdable", logging.WARNING, account=account.id, error=type(error).__name__)
     try:
         with s.begin_nested():
             return _save(s, account, [_broken(order)], sweep)
-    except UNHOLDABLE:
+    except UNHOLDABLE as error:
+        _not_the_orders_fault(error)
         # Not even its id can be kept. It is in the log, and the nightly count misses it.
         log.exception("order_lost_in_page")
         return Saved(refused=1)
+
+
+def _not_the_orders_fault(error: BaseException) -> None:
+    """Raise what a hostile order cannot have caused: the page is asked for again, and no order of it is given up."""
+    if db.collided(error) or db.unreachable(error):
+        raise error
 
 
 def _broken(order: Sale | Unmapped) -> Unmapped:

@@ -9,6 +9,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplaces.data import Money
@@ -16,7 +17,7 @@ from shopapp import clock
 from shopapp.alerts import incidents
 from shopapp.logs import event, redact
 from shopapp.plans import gate, ledger
-from shopapp.records import journal
+from shopapp.records import db, journal
 from shopapp.records.models import Account, HeldReason, Order, OrderState, Shop
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def bind(s: Session, row: Order, shop: Shop, gid: str, name: str, how: Bound, to
             note(s, row, "totals_differ", **sums)
             incidents.open_(s, row.shop_id, TOTALS, subject(row), {**naming(s, row), **sums})
             event(log, "totals_differ", logging.WARNING, order=row.id)
-    s.get_one(Account, row.account_id).imported_at = now
+    _mark_account(s, row.account_id, now)
     if how != "prior":
         ledger.book(s, row)
     if row.cancelled_at is not None:
@@ -119,6 +120,16 @@ def bind(s: Session, row: Order, shop: Shop, gid: str, name: str, how: Bound, to
         s.flush()
         gate.refresh(s, shop)
     event(log, "order_imported", order=row.id, shop=shop.id, how=how, seconds=int((now - row.found_at).total_seconds()))
+
+
+def _mark_account(s: Session, account_id: int, now: datetime) -> None:
+    """Its last import. Not while a poll holds the account and waits for this order: one of the two would be undone."""
+    free = select(Account).where(Account.id == account_id)
+    if db.locks_rows(s):
+        free = free.with_for_update(skip_locked=True, key_share=True)
+    account = s.scalars(free).first()
+    if account is not None:
+        account.imported_at = now
 
 
 def cancelled(s: Session, row: Order, at: datetime) -> None:

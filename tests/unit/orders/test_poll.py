@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -184,3 +186,34 @@ def test_a_broken_account_is_probed_and_heals_by_itself(scene: Scene) -> None:
     claim.drain((POLLS,), seconds=20)
     account = scene.account()
     assert account.status == AccountStatus.ACTIVE
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("scene", ["postgres"], indirect=True)
+def test_an_order_that_is_being_placed_makes_no_page_fall_apart(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """A poll that met another transaction is undone and asks again: no order of its page is given up or kept as broken."""
+    scene.product("A-1")
+    (order_id,) = scene.sell(sku="A-1", count=1)
+    scene.poll()
+    row, held, cancelled = scene.row(order_id), threading.Event(), threading.Event()
+
+    def cross() -> None:
+        with db.writing() as s:
+            s.get_one(Order, row.id, with_for_update={"key_share": True})
+            held.set()
+            cancelled.wait(10)
+            time.sleep(0.5)  # the poll waits for the order by now, and holds the account
+            s.get_one(Account, scene.account_id, with_for_update={"key_share": True})
+
+    other = threading.Thread(target=cross)
+    other.start()
+    held.wait(10)
+    scene.change(order_id, status="CANCELLED")
+    cancelled.set()
+    scene.poll()
+    other.join(20)
+    assert "work_collided" in caplog.text
+    assert "order_unholdable" not in caplog.text
+    scene.wait(claim.COLLISION_DELAY.total_seconds())
+    claim.drain((POLLS,), seconds=30)
+    assert scene.row(order_id).state == OrderState.CANCELLED
