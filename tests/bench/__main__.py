@@ -1,4 +1,4 @@
-"""`python -m tests.bench import|poll|webhooks|pages [--json]`: one benchmark, its table, and one JSON object on demand.
+"""`python -m tests.bench import|poll|backfill|webhooks|pages [--json]`: one benchmark, its table, one JSON object.
 
 Each benchmark is a module of this package with `arguments(parser)` and `run(args)`, which prints its table and gives
 back its figures.
@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-NAMES = ("import", "poll", "webhooks", "pages")
+NAMES = ("import", "poll", "backfill", "webhooks", "pages")
 MODULES = {"import": "imports"}  # a module may not be called like a keyword
 
 
