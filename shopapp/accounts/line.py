@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import redis
@@ -75,18 +75,19 @@ def line(account_id: int, *, stale: str = "") -> Line:
     return _line(_ready(account_id, stale))
 
 
-def speak(account_id: int, say: Callable[[Line], T]) -> T:
+def speak(account_id: int, say: Callable[[Line], T], *, spare: int = 0) -> T:
     """Call `say` with a line. Stale access is refreshed once and the call repeated once; a second refusal is Transient.
 
-    A permission that is missing for the whole call is looked at once more: a suspended seller is told apart.
+    A permission that is missing for the whole call is looked at once more: a suspended seller is told apart. `spare`
+    permits of each bucket are left for calls that are more urgent; RateLimited when there are no more than that.
     """
     held = _ready(account_id)
     try:
-        return say(_line(held))
+        return say(_line(held, spare))
     except AccessStale:
         held = _ready(account_id, held.credentials.access_token)
         try:
-            return say(_line(held))
+            return say(_line(held, spare))
         except AccessStale as error:
             words = error.words or "fresh access is not accepted"
             raise Transient(words, code=error.code, status=error.status, call=error.call) from error
@@ -109,28 +110,29 @@ def keys_of(channel: Channel) -> AppKeys:
     return config().keys_of(channel.key)
 
 
-def http_of(channel: Channel) -> Http:
-    """The paced wire to the channel, one per process; it is told where it may go by the channel itself."""
-    return _http(channel.hosts(keys_of(channel)))
+def http_of(channel: Channel, spare: int = 0) -> Http:
+    """The paced wire to the channel, one per process and `spare`; it is told where it may go by the channel itself."""
+    return _http(channel.hosts(keys_of(channel)), spare)
 
 
 @lru_cache(maxsize=64)
-def _http(hosts: tuple[str, ...]) -> Http:
-    return Http(hosts, now=clock.now, pace=permit, observe=heed)
+def _http(hosts: tuple[str, ...], spare: int) -> Http:
+    return Http(hosts, now=clock.now, pace=partial(permit, spare=spare), observe=heed)
 
 
-def permit(key: str, rate: str, burst: int) -> None:
+def permit(key: str, rate: str, burst: int, spare: int = 0) -> None:
     """Take a permit from the shared bucket, waiting a second at most. RateLimited says when there is one.
 
-    Without Redis nothing is paced here; the channel's own limits remain.
+    `spare` permits are left to others. Without Redis nothing is paced here; the channel's own limits remain.
     """
+    reserve = max(0, min(spare, burst - 1))
     if db.open_transactions():
         raise RuntimeError("a marketplace is called inside a transaction")
     try:
-        wait = pace.take(key, float(rate), burst)
+        wait = pace.take(key, float(rate), burst, reserve=reserve)
         if 0 < clock.real_seconds(wait) <= PATIENCE:
             time.sleep(clock.real_seconds(wait))
-            wait = pace.take(key, float(rate), burst)
+            wait = pace.take(key, float(rate), burst, reserve=reserve)
     except (redis.RedisError, RuntimeError) as error:  # RuntimeError: no queue is configured
         event(log, "pace_unreachable", logging.DEBUG, error=type(error).__name__)
         return
@@ -231,9 +233,11 @@ def _wanting(held: _Held, stale: str) -> bool:
     return end is not None and end <= clock.now() + SOON
 
 
-def _line(held: _Held) -> Line:
+def _line(held: _Held, spare: int = 0) -> Line:
     channel = registry()[held.channel]
-    return Line(http_of(channel), keys_of(channel), held.realm, held.seller_id, held.sites, held.credentials, clock.now)
+    return Line(
+        http_of(channel, spare), keys_of(channel), held.realm, held.seller_id, held.sites, held.credentials, clock.now
+    )
 
 
 def _refreshed(held: _Held, stale: str) -> _Held:
