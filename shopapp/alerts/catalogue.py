@@ -181,6 +181,25 @@ _ORDER_AND_PLAN = (
         help="orders",
     ),
     Kind(
+        "orders_missing",
+        Category.ORDER_IMPORT_FAILED,
+        Severity.WARNING,
+        N_("The orders of '%(label)s' do not add up, last on %(day)s"),
+        N_(
+            "We counted twice. %(channel)s lists orders that we cannot get: %(missing)s. Imported, but no longer in "
+            "Shopify: %(gone)s. In Shopify, but not listed by %(channel)s: %(extra)s. Order numbers: %(ids)s"
+        ),
+        N_(
+            "Open the account and compare the days. Orders that you deleted in Shopify yourself need nothing. "
+            "Nothing was changed, and we count again every night."
+        ),
+        _ACCOUNT,
+        N_("See the days"),
+        rank=17,
+        inbox=True,
+        help="orders",
+    ),
+    Kind(
         "totals_differ",
         Category.ORDER_IMPORT_FAILED,
         Severity.WARNING,

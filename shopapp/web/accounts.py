@@ -20,6 +20,7 @@ from shopapp.alerts import incidents, wording
 from shopapp.orders import backfill, find, poll
 from shopapp.records import db
 from shopapp.records.models import Account, AccountStatus, Backfill, Incident, JournalEntry, OrderState
+from shopapp.web import completeness
 from shopapp.web.events import Line, lines
 from shopapp.web.presentation import _, language
 from shopapp.work import bell
@@ -129,6 +130,7 @@ def edit_page(account_id: int, **more: Any) -> str:
             "sync": sync_state(account),
             "waiting": waiting(s, account),
             "backfills": _backfills(s, account),
+            "days": completeness.month(s, account),
             "journal": journal_of(s, f"account:{account.id}", 30),
             "offers_import": _offers_import(account),
         }

@@ -15,7 +15,7 @@ from shopapp.plans import ledger
 from shopapp.records import db, journal
 from shopapp.records.models import Account, Shop
 from shopapp.shops.preflight import preflight
-from shopapp.web import activity, attention
+from shopapp.web import activity, attention, completeness
 from shopapp.web.guide import guide
 from shopapp.web.plan import counter
 from shopapp.web.session import current_shop
@@ -31,6 +31,7 @@ def _shown(s: Session, shop: Shop) -> dict[str, Any]:
         "counter": counter(shop, ledger.usage(s, shop)),
         "connected": s.execute(select(exists().where(Account.shop_id == shop.id))).scalar_one(),
         "pulses": activity.pulses(s, shop),
+        "complete": completeness.latest(s, shop),
         "days": shown_days,
         "bars": activity.bars(shown_days),
         "total": sum(one.imported + one.waiting + one.failed for one in shown_days),

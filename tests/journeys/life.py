@@ -84,6 +84,11 @@ class Life:
         for _ in range(until // every):
             self.work(seconds=every.total_seconds())
 
+    def work_until(self, moment: datetime, every: timedelta = timedelta(hours=1)) -> None:
+        """The workers at their trade until then, in steps of at most `every`."""
+        while clock.now() < moment:
+            self.work(seconds=min(every, moment - clock.now()).total_seconds())
+
     # --- what happens outside -----------------------------------------------------------------------------------------
 
     def product(self, sku: str, **wish: Any) -> dict[str, Any]:

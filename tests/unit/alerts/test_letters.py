@@ -27,6 +27,11 @@ FULL = {
     "count": 2,
     "what": "role",
     "days": 7,
+    "day": "2026-11-20",
+    "missing": 1,
+    "gone": 2,
+    "extra": 0,
+    "ids": "304-1, 304-2",
 }
 
 
