@@ -267,6 +267,16 @@ def _register_content(app: Blueprint, world: World, shop_of: Callable[[str], Sho
             orders.cancel(shop, order, "OTHER", restock=bool(body().get("restock")))
             return jsonify(order_id=order["id"], cancelled_at=order["cancelled_at"])
 
+    @app.delete("/_sandbox/shops/<domain>/orders/<int:number>")
+    def delete_order(domain: str, number: int) -> Response:
+        with world.lock:
+            shop = shop_of(domain)
+            order = shop.orders.get(gid("Order", number))
+            if order is None:
+                raise ValueError(f"no such order: {number}")
+            orders.delete(shop, order)
+            return jsonify(order_id=order["id"])
+
     @app.post("/_sandbox/shops/<domain>/webhooks")
     def send_webhook(domain: str) -> Response:
         wish = body()

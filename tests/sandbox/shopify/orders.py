@@ -124,6 +124,13 @@ def cancel(shop: Shop, order: Record, reason: str, restock: bool) -> None:
     webhooks.send(shop, "orders/cancelled", order_payload(order))
 
 
+def delete(shop: Shop, order: Record) -> None:
+    """Delete an order as a person can in the admin."""
+    shop.delete_order(order)
+    body = {"shop": shop.domain, "order_id": order["id"]}
+    shop.world.ledger.record("shopify", "order.deleted", reference(order), body)
+
+
 def order_payload(order: Record) -> Record:
     """The part of a REST order that the app may look at in a webhook."""
     return {

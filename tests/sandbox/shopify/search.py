@@ -141,6 +141,11 @@ class Index:
         """Announce an entry's new fields; they are found from `due` (unix seconds) on."""
         self._pending.append((due, entry_id, fields))
 
+    def drop(self, entry_id: str) -> None:
+        """Find an entry no more."""
+        self._visible.pop(entry_id, None)
+        self._pending = [one for one in self._pending if one[1] != entry_id]
+
     def find(self, query: str | None, now: float) -> Iterator[str]:
         """Ids of the entries that the query finds at `now`, in order of their first appearance."""
         waiting = []

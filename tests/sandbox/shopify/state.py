@@ -117,6 +117,18 @@ class Shop:
         self.world.touch(self._chunk(order["chunk"]))
         self._index_order(order)
 
+    def delete_order(self, order: Record) -> None:
+        """Forget an order as if it had never been; its custom ids are free again."""
+        chunk = self._chunk(order["chunk"])
+        kept = [one for one in self.world.part(chunk)["orders"] if one["id"] != order["id"]]
+        self.world.part(chunk)["orders"] = kept
+        self.world.touch(chunk)
+        del self.orders[order["id"]]
+        self.refs = {
+            key: left for key, ids in self.refs.items() if (left := [one for one in ids if one != order["id"]])
+        }
+        self.order_index.drop(order["id"])
+
     def _remember(self, order: Record, lag: float | None = None) -> None:
         self.orders[order["id"]] = order
         for field in order["metafields"]:
