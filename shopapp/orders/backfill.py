@@ -203,6 +203,10 @@ def _fetch(mine: Claim, task: _Task) -> None:
         if page.next_token and not looped:
             row.page_token = page.next_token
             release(row, clock.now(), attempt=0)
+        elif looped:
+            row.words = "the pages do not end"
+            _end(row, "failed")
+            event(log, "backfill_looped", logging.WARNING, found=row.found)
         else:
             _end(row, "done")
             journal.note(s, row.shop_id, f"account:{row.account_id}", "backfill_done", found=row.found)

@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 
 from marketplaces.channel import Channel, Line
 from marketplaces.channels import registry
-from marketplaces.data import OrderPage, OrderQuery
+from marketplaces.data import OrderPage, OrderQuery, Unmapped
 from marketplaces.errors import Rejected, RemoteError, Transient
+from marketplaces.text import clean
 from shopapp import clock, verdict
 from shopapp.accounts import line, repair
+from shopapp.alerts import incidents
 from shopapp.logs import context, event
 from shopapp.orders import absorb
 from shopapp.orders.absorb import Saved, Sweep
@@ -193,6 +195,7 @@ def _save(mine: Claim, begun: _Sweep, page: OrderPage, out_of_time: bool) -> boo
             return False
         saved = absorb.page(s, account, page.orders, begun.saving)
         verdict.account_works(s, account, missing=_missing(begun, page))
+        _nameless(s, account, page)
         account.page_token = page.next_token
         account.polled_count += saved.new
         more = bool(page.next_token)
@@ -207,6 +210,16 @@ def _save(mine: Claim, begun: _Sweep, page: OrderPage, out_of_time: bool) -> boo
     if saved.due:
         bell.ring("now")
     return more and not out_of_time
+
+
+def _nameless(s: Session, account: Account, page: OrderPage) -> None:
+    """Rows without an id cannot be kept as orders; they are told about the account, not dropped without a word."""
+    rows = [one for one in page.orders if not clean(one.order_id)]
+    if rows:
+        words = rows[0].words if isinstance(rows[0], Unmapped) else ""
+        about = verdict.naming(account, call=CALL) | {"what": "orderId", "cause": "channel_changed", "count": len(rows)}
+        incidents.open_(s, account.shop_id, "channel_changed", verdict.subject(account), about, words)
+        event(log, "orders_without_id", logging.WARNING, account=account.id, count=len(rows))
 
 
 def _missing(begun: _Sweep, page: OrderPage) -> tuple[str, ...] | None:
@@ -224,7 +237,8 @@ def _next(query: OrderQuery, page: OrderPage) -> OrderQuery:
 def _finish(account: Account, begun: _Sweep, page: OrderPage) -> None:
     now = clock.now()
     if page.until is not None:
-        reached = page.until - begun.channel.overlap
+        # A time of the marketplace that is ahead of ours would hide every order until we are there.
+        reached = min(page.until, now) - begun.channel.overlap
         account.cursor_at = max(account.cursor_at, reached) if account.cursor_at else reached
     account.page_token, account.sweep_since, account.polled_at = "", None, now
     due = now + interval(begun.channel)
