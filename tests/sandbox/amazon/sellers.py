@@ -69,6 +69,7 @@ class Sellers:
                 "roles": list(ROLES),
                 "visible_lag_seconds": 120,
                 "secret_expired": False,
+                "rotation_grace_seconds": None,
             }
             self._part["sellers"][seller_id] = seller
             self.touch()
@@ -90,8 +91,13 @@ class Sellers:
             return [dict(seller) for seller in self._part["sellers"].values() if region in (None, seller["region"])]
 
     def change(self, seller_id: str, wish: dict[str, Any]) -> Seller:
-        """Apply {authorisation, active, roles, visible_lag_seconds, secret_expired, name}. Raises ValueError."""
+        """Apply what is named in `known` to the seller. Raises ValueError.
+
+        `rotation_grace_seconds`: null, as at Amazon: refresh tokens stay. A number: each refresh gives a new one, and the
+        old one is taken for so many seconds more, as at marketplaces whose refresh tokens rotate.
+        """
         known = {"authorisation", "active", "roles", "visible_lag_seconds", "secret_expired", "name"}
+        known |= {"rotation_grace_seconds"}
         if set(wish) - known:
             raise ValueError(f"unknown fields: {sorted(set(wish) - known)}")
         with self.world.lock:
@@ -151,11 +157,24 @@ class Sellers:
             self.touch()
         return token
 
+    def rotated(self, token: str) -> str:
+        """The refresh token to use from now on: the same, or a new one when the seller's tokens rotate."""
+        with self.world.lock:
+            row = self._part["refresh"][token]
+            grace = self.get(row["seller"])["rotation_grace_seconds"]
+            if grace is None:
+                return token
+            ends = self.world.clock.now() + timedelta(seconds=float(grace))
+            row.setdefault("replaced_until", ends.isoformat())
+            return self.new_refresh(row["seller"])
+
     def seller_of_refresh(self, token: str) -> str | None:
         """Whose refresh token this is, if the authorisation behind it lives."""
         with self.world.lock:
             row = self._part["refresh"].get(token)
             if row is None or row.get("dead") or not self._within(row["born"], AUTHORISATION_LIFE):
+                return None
+            if "replaced_until" in row and not self._within(row["replaced_until"], timedelta(0)):
                 return None
             seller_id = str(row["seller"])
             return seller_id if self.get(seller_id)["authorisation"] == "ok" else None

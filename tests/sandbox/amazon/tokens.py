@@ -40,6 +40,7 @@ def _grant(world: World, sellers: Sellers, form: dict[str, str]) -> Response:
             seller, effect = sellers.seller_of_refresh(refresh), "lwa.refresh"
             if seller is None:
                 return _refused(world, 400, "invalid_grant", REVOKED, sellers.known_refresh(refresh))
+            refresh = sellers.rotated(refresh)
         case None:
             return _refused(
                 world, 400, "invalid_request", "The request is missing a required parameter : grant_type", ""

@@ -39,6 +39,20 @@ def test_a_refresh_keeps_the_refresh_token_and_gives_a_new_access_token(amazon: 
     assert [line["key"] for line in amazon.ledger(effect="lwa.refresh")] == [seller["seller_id"]] * 2
 
 
+def test_refresh_tokens_rotate_where_asked_and_the_old_one_lives_through_its_grace(
+    amazon: Amazon, seller: Json
+) -> None:
+    old = amazon.refresh_token(seller["seller_id"])
+    amazon.state(seller, rotation_grace_seconds=60)
+    new = amazon.refresh(old).json()["refresh_token"]
+    assert new != old
+    amazon.advance(50)
+    assert amazon.refresh(old).ok
+    amazon.advance(11)
+    assert amazon.refresh(old).json()["error"] == "invalid_grant"
+    assert amazon.refresh(new).ok
+
+
 @pytest.mark.parametrize("ended", ["revoked", "expired"])
 def test_the_refresh_token_of_an_ended_authorisation_is_refused_until_it_is_back(
     amazon: Amazon, seller: Json, ended: str
