@@ -28,10 +28,21 @@ class Verdict:
         return not broken and self.mails_twice <= kills
 
 
-def created(control: Control, place: Place) -> Counter[str]:
-    """How often each marketplace order was created in the shop."""
-    rows = control.lines("/ledger", effect="order.created")
-    return Counter(str(row["key"]).rsplit(":", 1)[-1] for row in rows if row["body"].get("shop") == place.domain)
+class Created:
+    """How often each marketplace order was created in a shop: the ledger, read on from where it was read last."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._read = 0
+        self._times: dict[str, Counter[str]] = {}
+
+    def of(self, place: Place) -> Counter[str]:
+        """Order id -> how many times it was created there."""
+        for row in self._control.lines("/ledger", effect="order.created", since=str(self._read)):
+            counter = self._times.setdefault(str(row["body"].get("shop")), Counter())
+            counter[str(row["key"]).rsplit(":", 1)[-1]] += 1
+            self._read = int(row["n"])
+        return self._times.setdefault(place.domain, Counter())
 
 
 def _listed(control: Control, place: Place) -> dict[str, bool]:
@@ -51,7 +62,7 @@ def judge(control: Control, places: list[Place]) -> Verdict:
     """Compare what was sold with what was created, and look at the mails."""
     verdict = Verdict()
     for place in places:
-        made, listed = created(control, place), _listed(control, place)
+        made, listed = Created(control).of(place), _listed(control, place)
         known = {order_id for order_id, good in listed.items() if good}
         verdict.orders += len(known)
         verdict.lost += sorted(known - set(made))

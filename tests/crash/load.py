@@ -72,13 +72,15 @@ class Control:
         return [json.loads(line) for line in self.call("GET", path, None, **params).text.splitlines() if line.strip()]
 
 
-def open_place(control: Control, app_url: str, *, unique_ids: bool) -> Place:
-    """A new shop with the app installed, mails about failed orders on, and a new seller linked and importing."""
+def open_place(control: Control, app_url: str, *, unique_ids: bool, lag: float = 2) -> Place:
+    """A new shop with the app installed, mails about failed orders on, and a new seller linked and importing.
+
+    `lag`: seconds of the clock after which the shop's search index knows a new order.
+    """
     made = control.call("POST", "/shops", {"locale": "en", "currency": "EUR", "plan": "standard"}).json()
     domain = str(made["domain"])
     email = str(control.call("GET", f"/shops/{domain}").json()["email"])
-    settings = {"unique_ids": unique_ids, "index_lag_seconds": 2}
-    control.call("POST", f"/shops/{domain}/settings", settings)
+    control.call("POST", f"/shops/{domain}/settings", {"unique_ids": unique_ids, "index_lag_seconds": 0})
     wish = {"name": "Seller of " + domain, "region": "eu"}
     seller = str(control.call("POST", "/amazon/sellers", wish).json()["seller_id"])
     control.call("POST", f"/amazon/sellers/{seller}/state", {"visible_lag_seconds": 1})
@@ -88,6 +90,7 @@ def open_place(control: Control, app_url: str, *, unique_ids: bool) -> Place:
         for sku in PRODUCTS:
             product = {"sku": sku, "title": sku.title(), "price": "1.00", "available": 100_000}
             control.call("POST", f"/shops/{domain}/products", product)
+        control.call("POST", f"/shops/{domain}/settings", {"index_lag_seconds": lag})  # of orders: products are known
         page = merchant.visit("/settings")
         ticked = [value for name, value in page.form("settings").pairs if name == "notify"]
         assert merchant.submit(page, "settings", notify=[*ticked, "order_import_failed"]).status == 200

@@ -132,7 +132,7 @@ class Demo:
     def wait(self, seconds: float = READY_SECONDS) -> None:
         """Until app and sandbox answer."""
         for port in (self.box_port, self.app_port):
-            until(partial(_answers, port), f"port {port} answers", seconds)
+            until(partial(answers, port), f"port {port} answers", seconds)
 
     def processes(self) -> list[Process]:
         """All living processes of this demo, children of children too."""
@@ -167,7 +167,7 @@ def _exactly(kind: str, parent: int, found: dict[int, tuple[int, str]]) -> str:
     return kind
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
