@@ -27,6 +27,9 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(?i)(\b(?:{_NAMES})\b\\*[\"']?\s*[=:]\s*\\*[\"']?)[^&\s\"',;}}\\]+"), r"\1[secret]"),
     # The password in the address of a database or queue; before e-mail addresses, which look like its end.
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)"), r"\1[secret]"),
+    # PostgreSQL tells the whole row, or the value that it cannot read.
+    (re.compile(r"(\bDETAIL:|\bCONTEXT:)[^\n]*"), r"\1 [row]"),
+    (re.compile(r"(invalid input syntax for[^:\n]*:)[^\n]*"), r"\1 [value]"),
     (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), "[e-mail]"),
 )
 

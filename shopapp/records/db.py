@@ -18,7 +18,21 @@ from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, String, TypeDecorator, event, text
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    TypeDecorator,
+    and_,
+    cast,
+    event,
+    func,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
@@ -96,7 +110,8 @@ def init_app(app: Flask, url: str, threads: int = 32) -> None:
     options: dict[str, Any] = {"pool_pre_ping": not url.startswith("sqlite")}
     if url.startswith("sqlite"):
         options["connect_args"] = {"timeout": 30, "check_same_thread": False}
-    options |= {"pool_size": threads, "max_overflow": 16}
+    # What is written holds buyers: an error tells its statement, never the values.
+    options |= {"pool_size": threads, "max_overflow": 16, "hide_parameters": True}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     db.init_app(app)
     with app.app_context():
@@ -207,6 +222,39 @@ def insert_new(s: Session, model: type[Base], row: dict[str, Any], *, key: Seque
     statement = make(model.__table__).values(**row).on_conflict_do_nothing(index_elements=list(key))
     # The row count of such a statement is not to be had on PostgreSQL; what it gives back is.
     return s.execute(statement.returning(key_column)).first() is not None
+
+
+def add_up(s: Session, model: type[Base], rows: Sequence[dict[str, Any]], *, key: Sequence[str], total: str) -> None:
+    """Add the `total` of each row to the stored one of the same `key`; a row that is not there yet begins with it."""
+    make: Any = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
+    table: Any = model.__table__
+    statement = make(table)
+    more = {total: table.c[total] + statement.excluded[total]}
+    s.connection().execute(statement.on_conflict_do_update(index_elements=list(key), set_=more), list(rows))
+
+
+def floor_to_minutes(s: Session, moment: Any, minutes: int) -> ColumnElement[datetime]:
+    """SQL: the last whole `minutes` of the hour at or before `moment`."""
+    if s.get_bind().dialect.name == "postgresql":
+        return func.date_bin(text(f"interval '{minutes} minutes'"), moment, text("timestamptz 'epoch'"), type_=Moment())
+    seconds = cast(func.strftime("%s", moment), Integer) // (minutes * 60) * (minutes * 60)
+    return func.strftime("%Y-%m-%d %H:%M:%S.000000", seconds, "unixepoch", type_=Moment())
+
+
+def starts_with(s: Session, column: Any, beginning: str) -> ColumnElement[bool]:
+    """SQL: `column` begins with `beginning` (not empty), as a range that an index of ours can answer.
+
+    PostgreSQL's indices for it carry `text_pattern_ops`, which compare byte by byte whatever the database's language.
+    """
+    last = ord(beginning[-1]) + 1
+    # After U+D7FF come the surrogates, which are no characters; after the last character there is only "from here on".
+    end = beginning[:-1] + chr(0xE000 if last == 0xD800 else last) if last <= 0x10FFFF else ""
+    reach: tuple[Any, ...]
+    if s.get_bind().dialect.name == "postgresql":
+        reach = (column.op("~>=~", is_comparison=True)(beginning), column.op("~<~", is_comparison=True)(end))
+    else:
+        reach = (column >= beginning, column < end)
+    return and_(*reach) if end else and_(reach[0])
 
 
 def locks_rows(s: Session) -> bool:
