@@ -126,7 +126,7 @@ def _http(counter: Counter) -> None:
     send: Any = requests.Session.send
 
     def requested(self: Any, method: str, url: str, *args: Any, **more: Any) -> Any:
-        number = counter.enter(f"send {method} {url.split('?')[0][-60:]}")
+        number = counter.enter(f"send {method} {url.split('?', maxsplit=1)[0][-60:]}")
         request(self, method, url, *args, **more)
         counter.leave(number, lambda: _wait(self.sock))
 

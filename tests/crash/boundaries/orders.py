@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from shopapp import clock
@@ -17,6 +19,16 @@ from tests.crash.boundaries.stage import Place, Stage
 EVERY_MODE = ("unique", "not-unique", "lagging")
 
 
+def polled(stage: Stage, scene: Scene, **settings: Any) -> Place:
+    """A place whose products have come into the index, and whose account was polled."""
+    lag = float(scene.settings.get("index_lag_seconds", 0))
+    place = stage.place(unique_ids=scene.settings["unique_ids"])
+    stage.box.post(f"/shops/{place.domain}/settings", {"index_lag_seconds": lag, **settings})
+    stage.work()
+    scene.facts["place"] = place
+    return place
+
+
 class Import(Scenario):
     """Two orders of one poll. They are older than the overlap, so that a cursor that runs ahead loses them."""
 
@@ -25,18 +37,9 @@ class Import(Scenario):
 
     def prepare(self, stage: Stage, scene: Scene) -> None:
         """A connected seller that is polled without a gap; then two sales, seen 14 minutes later."""
-        place = self.polled(stage, scene)
+        place = polled(stage, scene)
         scene.facts["orders"] = [stage.sell(place.seller), stage.sell(place.seller, "CHAIR")]
         stage.pass_time(14 * 60)
-
-    def polled(self, stage: Stage, scene: Scene) -> Place:
-        """A place whose products have come into the index, and whose account was polled."""
-        lag = float(scene.settings.get("index_lag_seconds", 0))
-        place = stage.place(unique_ids=scene.settings["unique_ids"])
-        stage.box.post(f"/shops/{place.domain}/settings", {"index_lag_seconds": lag})
-        stage.work()
-        scene.facts["place"] = place
-        return place
 
     def judge(self, stage: Stage, scene: Scene, kills: int) -> Found:
         """Each sale is there once."""
@@ -49,14 +52,14 @@ class LostAnswer(Import):
     """The same, and Shopify's answer to the first creation is lost in one way or another."""
 
     kind = ""
-    params: dict[str, Any] = {}
+    params: Mapping[str, Any] = MappingProxyType({})
     late = 0.0  # seconds of the wall after which Shopify commits; well within the settle time of our clock
 
     def prepare(self, stage: Stage, scene: Scene) -> None:
         """The fault strikes the first creation, whoever sends it."""
         super().prepare(stage, scene)
         match = {"shop": scene.facts["place"].domain}
-        stage.box.fault("shopify", self.kind, "OrderCreate", times=1, match=match, params=self.params)
+        stage.box.fault("shopify", self.kind, "OrderCreate", times=1, match=match, params=dict(self.params))
 
     def between(self, stage: Stage, scene: Scene, step: int) -> None:
         """What is committed late has arrived before the settle time is over."""
@@ -76,7 +79,7 @@ class BadGateway(LostAnswer):
 
     name = "import-502"
     kind = "commit_then_status"
-    params = {"status": 502}
+    params = MappingProxyType({"status": 502})
 
 
 class LateCommit(LostAnswer):
@@ -85,7 +88,7 @@ class LateCommit(LostAnswer):
     name = "import-late"
     kind = "late_commit"
     late = 0.25
-    params = {"seconds": 0.2}
+    params = MappingProxyType({"seconds": 0.2})
 
 
 class Backfill(Import):
@@ -96,7 +99,7 @@ class Backfill(Import):
 
     def prepare(self, stage: Stage, scene: Scene) -> None:
         """Four sales of the days before the take-over; the shop has two of them, named in a note and in a tag."""
-        place = self.polled(stage, scene)
+        place = polled(stage, scene)
         then = (clock.now() - timedelta(days=3)).isoformat()
         sales = [stage.sell(place.seller, created_at=then) for _ in range(4)]
         for wish in ({"note": f"Amazon order {sales[0]}"}, {"tags": [sales[1]]}):

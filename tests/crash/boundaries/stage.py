@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -187,7 +187,18 @@ class Stage:
             target.connection.delete(f"rq:job:{raw.decode()}")
         return True
 
-    def serve(self, enough: Callable[[], bool], seconds: float = 6.0) -> bool:
+    def hear(self, domain: str, topics: Collection[str]) -> None:
+        """Serve until Shopify has had an answer to its messages of these topics about this shop, or for a second."""
+
+        def acknowledged() -> bool:
+            rows = self.box.ledger(since=str(self.seen), effect="webhook.sent")
+            return {
+                row["key"] for row in rows if row["body"]["shop"] == domain and row["body"]["status"] == 200
+            } >= set(topics)
+
+        self.serve(acknowledged, 1.0)
+
+    def serve(self, enough: Callable[[], bool], seconds: float) -> bool:
         """Answer requests, one after the other, until it is enough; whether it was."""
         if self.server is None:
             counter = self.counter
@@ -214,9 +225,11 @@ class Stage:
     # --- a scene ------------------------------------------------------------------------------------------------------
 
     def open_shop(self, **settings: Any) -> tuple[str, int, str]:
-        """A shop that has just opened the app: domain, our id, e-mail. All mails are wanted."""
+        """A shop that has just opened the app: domain, our id, e-mail. All mails are wanted; it sells LAMP and CHAIR."""
         domain = str(self.box.post("/shops", {"name": f"b-{secrets.token_hex(5)}"})["domain"])
         self.box.post(f"/shops/{domain}/settings", {"index_lag_seconds": 0, **settings})
+        for sku in ("LAMP", "CHAIR"):  # before the app is there, so that no message is on its way
+            self.product(domain, sku)
         shop = install.arrive(self._visitor(domain))
         with db.writing() as s:
             row = s.get_one(Shop, shop.id)
@@ -253,12 +266,14 @@ class Stage:
         return outcome.account_id
 
     def place(self, **settings: Any) -> Place:
-        """A shop, a seller, linked; products LAMP and CHAIR."""
+        """A shop, a seller, linked."""
         domain, shop_id, email = self.open_shop(**settings)
-        for sku in ("LAMP", "CHAIR"):
-            self.box.post(f"/shops/{domain}/products", {"sku": sku, "title": sku, "price": "1.00", "available": 1000})
         seller = self.seller()
         return Place(domain, email, shop_id, seller, self.link(shop_id, seller))
+
+    def product(self, domain: str, sku: str) -> None:
+        """A product of the shop."""
+        self.box.post(f"/shops/{domain}/products", {"sku": sku, "title": sku, "price": "1.00", "available": 1000})
 
     def sell(self, seller: str, sku: str = "LAMP", **wish: Any) -> str:
         """One order at the marketplace; its id."""
