@@ -182,6 +182,7 @@ def fill(s: Session, row: Order, order: Sale) -> None:
     row.remote_created_at, row.remote_updated_at, row.ship_by = order.created_at, order.updated_at, order.ship_by
     row.currency, row.total_minor = clean(order.currency, 3), order.total.minor
     row.buyer_name, row.payload = clean(order.buyer_name), kept
+    row.purged_at = None  # forgotten before, needed again: it will be forgotten anew in its time
     s.flush()
     s.execute(delete(OrderLine).where(OrderLine.order_id == row.id).execution_options(synchronize_session=False))
     seen: dict[str, int] = {}
@@ -267,6 +268,9 @@ def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) 
         return
     if row.state == OrderState.CANCELLED:
         return
+    wanted = row.state == OrderState.IGNORED and _wanted(row, order, account, sweep)
+    if row.state == OrderState.IGNORED and row.purged_at is not None and not wanted:
+        return  # its buyer was forgotten, and the order is still none of ours
     fill(s, row, order)
     match order.state:
         case SaleState.CANCELLED:
@@ -274,7 +278,8 @@ def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) 
         case SaleState.IGNORED:
             outcome.ignore(s, row, clean(order.ignore_reason, 64))
         case _ if row.state == OrderState.IGNORED:
-            _wanted_now(s, row, order, account, sweep)
+            if wanted:
+                _pick_up(s, row, sweep)
         case SaleState.PAYMENT:
             outcome.settle(s, row, "waits_for_payment")
             outcome.hold(s, row, HeldReason.PAYMENT)
@@ -302,16 +307,18 @@ def _already_sent(s: Session, row: Order, order: Sale, before: str) -> None:
         return
     if row.state == OrderState.SENDING:
         # Should it turn out not to be there, the newest version is sent.
-        row.payload = stored.pack(order)
+        row.payload, row.purged_at = stored.pack(order), None
     if before != row.remote_state:
         outcome.note(s, row, "remote_state_changed", before=before, now=row.remote_state)
 
 
-def _wanted_now(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) -> None:
-    live = _live(account, order.created_at)
+def _wanted(row: Order, order: Sale, account: Account, sweep: Sweep) -> bool:
+    """Whether an order that was set aside is to be imported after all."""
     ready = order.state == SaleState.READY or (sweep.backfill and order.state == SaleState.SHIPPED)
-    if not ready or not (sweep.backfill or (live and row.ignore_reason not in LATER)):
-        return
+    return ready and (sweep.backfill or (_live(account, order.created_at) and row.ignore_reason not in LATER))
+
+
+def _pick_up(s: Session, row: Order, sweep: Sweep) -> None:
     row.state, row.ignore_reason, row.first_send = OrderState.RECEIVED, "", False
     row.backfill = sweep.backfill
     row.due_at = clock.now()

@@ -16,6 +16,7 @@ from marketplaces.data import Money
 from shopapp import clock
 from shopapp.alerts import incidents
 from shopapp.logs import event, redact
+from shopapp.orders import stored
 from shopapp.plans import gate, ledger
 from shopapp.records import db, journal
 from shopapp.records.models import Account, HeldReason, Order, OrderState, Shop
@@ -36,8 +37,8 @@ def subject(row: Order) -> str:
 
 
 def note(s: Session, row: Order, event_key: str, words: str = "", **params: Any) -> None:
-    """A dated line on the order's timeline."""
-    journal.note(s, row.shop_id, subject(row), event_key, words, **params)
+    """A dated line on the order's timeline. What the words quote of the buyer is left out."""
+    journal.note(s, row.shop_id, subject(row), event_key, stored.without_buyer(words, row.payload), **params)
 
 
 def naming(s: Session, row: Order) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def naming(s: Session, row: Order) -> dict[str, Any]:
 
 def fail(s: Session, row: Order, cause: str, words: str = "", **params: Any) -> None:
     """Definitely not created, for `cause` (a key of the alerts' causes). Tried again within a day by itself."""
-    words = redact(words)[:500]
+    words = redact(stored.without_buyer(words, row.payload))[:500]
     left = int((row.cause_params or {}).get("rechecks", 0)) or _fresh_catalogue(s, row, cause)
     row.state, row.held_reason = OrderState.FAILED, ""
     row.cause, row.cause_words = cause, words

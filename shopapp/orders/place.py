@@ -18,7 +18,7 @@ from marketplaces.data import Order as Sale
 from marketplaces.errors import OurFault, PermissionMissing, RateLimited, RemoteError, Transient
 from shopapp import clock, verdict
 from shopapp.logs import context, event
-from shopapp.orders import intent, lookup, mirror, outcome, prior, refetch
+from shopapp.orders import intent, lookup, mirror, outcome, prior, refetch, stored
 from shopapp.orders import job as jobs
 from shopapp.orders.job import Job
 from shopapp.orders.lookup import Asked, There
@@ -212,7 +212,7 @@ def _unknown(job: Job, error: Transient) -> None:
         if row is None:
             return
         outcome.note(s, row, "order_unanswered", error.words)
-        event(log, "order_unanswered", logging.WARNING, error=error.words)
+        event(log, "order_unanswered", logging.WARNING, error=stored.without_buyer(error.words, row.payload))
         settled = (row.sent_at or clock.now()) + jobs.settle_time()
         release(row, max(settled, clock.now() + _patience(row.attempt)), attempt=row.attempt + 1)
 

@@ -5,7 +5,8 @@ Every text is made harmless on the way in, because a NUL that SQLite takes would
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -66,6 +67,35 @@ def unpack(kept: Mapping[str, Any]) -> Order:
         flags=tuple(kept["flags"]),
         attributes=dict(kept["attributes"]),
     )
+
+
+def without_buyer(words: str, kept: Mapping[str, Any]) -> str:
+    """A remote's words without what they quote of this order's buyer: names, address, telephone, e-mail, notes."""
+    if not words or not kept:
+        return words
+    told = {str(value).strip() for value in _of_buyer(kept)}
+    for one in sorted((one for one in told if len(one) >= LEAST_QUOTED), key=len, reverse=True):
+        words = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", QUOTED, words, flags=re.IGNORECASE)
+    digits = re.sub(r"\D", "", str((kept.get("ship_to") or {}).get("phone", "")))[-7:]
+    return _NUMBER.sub(lambda found: _unless_it_ends_with(digits, found[0]), words) if len(digits) == 7 else words
+
+
+LEAST_QUOTED = 3  # characters; shorter ones are found in everything
+QUOTED = "[…]"
+_NUMBER = re.compile(r"\+?\d[\d ()./-]{5,}\d")
+
+
+def _unless_it_ends_with(digits: str, number: str) -> str:
+    return QUOTED if re.sub(r"\D", "", number).endswith(digits) else number
+
+
+def _of_buyer(kept: Mapping[str, Any]) -> Iterator[Any]:
+    yield from (kept.get("buyer_name", ""), kept.get("buyer_email", ""))
+    for name, value in (kept.get("ship_to") or {}).items():
+        if name != "country":
+            yield value
+            yield from (part for part in str(value).split() if name in ("name", "line1", "line2") and len(part) > 3)
+    yield from (kept.get("attributes") or {}).values()
 
 
 def _text(value: str) -> str:
