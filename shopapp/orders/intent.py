@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from marketplaces.channels import registry
@@ -17,8 +17,8 @@ from shopapp.orders import outcome, to_shopify
 from shopapp.orders.job import Job
 from shopapp.plans import gate, ledger, rates
 from shopapp.records import db
-from shopapp.records.models import AccountSite, HeldReason, Order, OrderState, Shop
-from shopapp.skus.match import Match
+from shopapp.records.models import AccountSite, HeldReason, Order, OrderLine, OrderState, Shop
+from shopapp.skus.match import Match, Variant
 from shopapp.work.claim import LEASE, held, release
 
 IN_FLIGHT = timedelta(seconds=5)
@@ -27,12 +27,12 @@ IN_FLIGHT = timedelta(seconds=5)
 def must_wait(s: Session, row: Order, shop: Shop, *, sure: bool = True) -> bool:
     """Hold the order when the shop is paused or over its plan; True when it was given back.
 
-    `sure` counts what is being sent by others as well and locks the shop for that: needed right before a send. Without
-    it only the ledger is read, which spares the look-up and the search of an order that will be held anyway.
+    `sure` counts what is being sent by others as well and needs the shop locked: right before a send. Without it only
+    the ledger counts, which spares the look-up and the search of an order that will be held anyway.
     """
     if shop.paused_at is not None:
         outcome.hold(s, row, HeldReason.PAUSED)
-    elif gate.allows(s, shop, row) if sure else not ledger.usage(s, shop).over:
+    elif gate.allows(s, shop, row) if sure else ledger.has_room(s, shop):
         return False
     elif gate.refresh(s, shop).over:
         outcome.hold(s, row, HeldReason.PLAN)
@@ -50,7 +50,7 @@ def commit(job: Job, matches: dict[str, Match]) -> dict[str, Any] | None:
         row = held(s, Order, job.mine)
         if row is None:
             return None
-        shop = s.get_one(Shop, row.shop_id)
+        shop = gate.locked(s, row.shop_id)
         if row.cancelled_at is not None:
             settle_cancelled(s, row)
             return None
@@ -100,11 +100,15 @@ def _chosen(s: Session, row: Order, sale: Sale, matches: dict[str, Match]) -> li
     several = [sku for sku in skus if len(matches[sku].variants) > 1]
     if several:
         raise _SkuTrouble("sku_ambiguous", several, max(len(matches[sku].variants) for sku in several))
-    for line in row.lines:
-        variant = matches[line.sku].one if line.sku in matches else None
-        if variant is not None:
-            line.variant_gid, line.variant_title = variant.gid, variant.title
+    _remember(s, row, {sku: matches[sku].variants[0] for sku in skus})
     return [matches[line.sku].variants[0].gid for line in sale.lines]
+
+
+def _remember(s: Session, row: Order, chosen: dict[str, Variant]) -> None:
+    mine = update(OrderLine).where(OrderLine.order_id == row.id)
+    for sku, variant in chosen.items():
+        found = mine.where(OrderLine.sku == sku).values(variant_gid=variant.gid, variant_title=variant.title)
+        s.execute(found.execution_options(synchronize_session=False))
 
 
 def _making(s: Session, row: Order, shop: Shop, sale: Sale, variants: list[str]) -> to_shopify.Making:

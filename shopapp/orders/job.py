@@ -20,6 +20,7 @@ from shopapp.orders.lookup import BATCH, Asked
 from shopapp.records import db
 from shopapp.records.models import Order, OrderLine, OrderState, Shop
 from shopapp.runtime import config
+from shopapp.shopify_admin import tokens
 from shopapp.work.claim import Claim
 
 TOKENS = 40
@@ -49,6 +50,7 @@ class Job:
     sent_at: datetime | None
     sends: int
     first_send: bool
+    seen: tokens.Seen | None
     sale: Sale | None
 
 
@@ -81,6 +83,7 @@ def read(row: Order, shop: Shop, mine: Claim) -> Job:
         sent_at=row.sent_at,
         sends=row.sends,
         first_send=row.first_send and row.sends == 0 and row.sent_at is None,
+        seen=tokens.glance(shop),
         sale=sale,
     )
 

@@ -9,7 +9,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from marketplaces.data import Money
@@ -27,6 +27,7 @@ DAILY = timedelta(days=1)
 # After a product changed: Shopify's search learns of it a little later, so the order is looked at again in steps.
 RECHECK = {3: timedelta(seconds=5), 2: timedelta(seconds=15), 1: timedelta(seconds=30)}
 FRESH = timedelta(minutes=2)
+ABOUT = timedelta(seconds=5)  # an account's last import is known this well
 SKU_CAUSES = ("sku_unknown", "sku_ambiguous")
 Bound = Literal["created", "found", "prior"]
 
@@ -118,19 +119,18 @@ def bind(s: Session, row: Order, shop: Shop, gid: str, name: str, how: Bound, to
     if row.cancelled_at is not None:
         cancelled(s, row, row.cancelled_at)
     if how != "prior":
-        s.flush()
-        gate.refresh(s, shop)
+        gate.booked(s, shop)
     event(log, "order_imported", order=row.id, shop=shop.id, how=how, seconds=int((now - row.found_at).total_seconds()))
 
 
 def _mark_account(s: Session, account_id: int, now: datetime) -> None:
     """Its last import. Not while a poll holds the account and waits for this order: one of the two would be undone."""
-    free = select(Account).where(Account.id == account_id)
+    older = or_(Account.imported_at.is_(None), Account.imported_at < now - ABOUT)
+    free = select(Account.id).where(Account.id == account_id, older)
     if db.locks_rows(s):
         free = free.with_for_update(skip_locked=True, key_share=True)
-    account = s.scalars(free).first()
-    if account is not None:
-        account.imported_at = now
+    marked = update(Account).where(Account.id.in_(free)).values(imported_at=now)
+    s.execute(marked.execution_options(synchronize_session=False))
 
 
 def cancelled(s: Session, row: Order, at: datetime) -> None:

@@ -54,7 +54,7 @@ def due_order(mine: Claim) -> None:
             refetch.again(mine, job.account_id, job.remote_order_id, job.site)
             return
         try:
-            admin = tokens.line(job.shop_id)
+            admin = tokens.line(job.shop_id, job.seen)
             _define(admin, job)
             found = _look(admin, job)
             if found is not None:

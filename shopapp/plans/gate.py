@@ -16,7 +16,7 @@ from shopapp import clock
 from shopapp.alerts import incidents
 from shopapp.plans.catalogue import TRIAL_KEY
 from shopapp.plans.entitlements import provider
-from shopapp.plans.ledger import Usage, in_flight, usage
+from shopapp.plans.ledger import Usage, in_flight, level, usage
 from shopapp.records import db
 from shopapp.records.journal import audit, note
 from shopapp.records.models import HeldReason, Incident, Order, OrderState, Shop
@@ -28,12 +28,26 @@ NEAR, OVER, SUBJECT = "plan_near", "plan_over", "plan"
 STAGGER = timedelta(milliseconds=100)
 
 
+def locked(s: Session, shop_id: int) -> Shop:
+    """The shop, locked until the transaction ends: only one at a time hears that there is room for an order."""
+    return s.get_one(Shop, shop_id, with_for_update={"key_share": True} if db.locks_rows(s) else None)
+
+
 def allows(s: Session, shop: Shop, order: Order | None = None) -> bool:
-    """Whether one more order may be created now, counting those being sent. Locks the shop against a second answer."""
-    if db.locks_rows(s):
-        s.execute(select(Shop.id).where(Shop.id == shop.id).with_for_update(key_share=True))
-    now = usage(s, shop)
-    return (now.used + in_flight(s, shop, order.id if order else None)).minor < now.limit.minor
+    """Whether one more order may be created now, counting those being sent. `shop` must be `locked`."""
+    sending = in_flight(s, shop, order.id if order else None)
+    for counted in (level, usage):
+        now = counted(s, shop)
+        if (now.used + sending).minor < now.limit.minor:
+            return True
+    return False
+
+
+def booked(s: Session, shop: Shop) -> None:
+    """An order was entered into the ledger: that can only fill the plan, so below the mark nothing has to be done."""
+    now = level(s, shop)
+    if now.over or now.share * 100 >= Decimal(config().number("PLAN_WARN_PERCENT")):
+        refresh(s, shop)
 
 
 def refresh(s: Session, shop: Shop) -> Usage:

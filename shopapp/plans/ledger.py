@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from marketplaces.money import Money
@@ -18,18 +19,16 @@ from shopapp.plans.entitlements import provider
 from shopapp.records import db
 from shopapp.records.models import Order, OrderState, Shop, UsageEntry
 
+REMEMBERED = timedelta(minutes=1)  # how long the older part of a sum is believed, and how old that part is
+HINT = timedelta(seconds=5)
+
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """A period's counter. `forecast_at` is when the limit is reached at the pace so far, None when not before the reset."""
+class Level:
+    """How much of the limit is used."""
 
     used: Money
     limit: Money
-    since: datetime
-    reset_at: datetime
-    orders: int
-    waiting_for_rate: int
-    forecast_at: datetime | None
 
     @property
     def share(self) -> Decimal:
@@ -42,6 +41,33 @@ class Usage:
     def over(self) -> bool:
         """The limit is reached."""
         return self.used.minor >= self.limit.minor
+
+
+@dataclass(frozen=True, slots=True)
+class Usage(Level):
+    """A period's counter. `forecast_at` is when the limit is reached at the pace so far, None when not before the reset."""
+
+    since: datetime
+    reset_at: datetime
+    orders: int
+    waiting_for_rate: int
+    forecast_at: datetime | None
+
+
+@dataclass(slots=True)
+class _Older:
+    """The sum of a period's entries before `until`, read at `at`; `level` is what was last told of the shop, and when."""
+
+    at: datetime
+    until: datetime
+    minor: int
+    told: datetime | None = None
+    level: Level | None = None
+
+
+# Per database of this process; bounded. Of a shop's period: key (shop id, start of the period).
+_sums: WeakKeyDictionary[Engine, dict[tuple[int, datetime], _Older]] = WeakKeyDictionary()
+MOST = 10_000
 
 
 def period(shop: Shop, now: datetime) -> tuple[datetime, datetime]:
@@ -112,10 +138,57 @@ def usage(s: Session, shop: Shop, now: datetime | None = None) -> Usage:
             func.count(UsageEntry.id) - func.count(UsageEntry.gmv_minor),
         ).where(*counted)
     ).one()
-    plan = provider().plan_of(shop)
-    limit = plan.limit_money if plan else Money.zero(CURRENCY)
-    used = Money(int(total or 0), CURRENCY)
+    limit, used = limit_of(shop), Money(int(total or 0), CURRENCY)
     return Usage(used, limit, since, reset_at, orders, waiting, _forecast(used, limit, since, reset_at, now))
+
+
+def level(s: Session, shop: Shop) -> Level:
+    """Like `usage` at the price of the last two minutes: the older part of the sum is remembered for a minute.
+
+    What was credited or given its rate in that minute is not seen. Good for saying that there is room; whoever would
+    refuse asks `usage`.
+    """
+    now = clock.now()
+    since, reset_at = period(shop, now)
+    known = _sums.setdefault(db.engine(), {})
+    older = known.get((shop.id, since))
+    if older is None or not older.at <= now < older.at + REMEMBERED:
+        until = max(since, now - REMEMBERED)
+        older = _Older(now, until, _sum(s, shop.id, since, until))
+        if len(known) >= MOST:
+            known.clear()
+        known[(shop.id, since)] = older
+    used = Money(older.minor + _sum(s, shop.id, older.until, reset_at), CURRENCY)
+    older.told, older.level = now, Level(used, limit_of(shop))
+    return older.level
+
+
+def has_room(s: Session, shop: Shop) -> bool:
+    """Whether the plan has room, as far as is known without looking hard: a hint that spares work, no decision."""
+    now = clock.now()
+    older = _sums.get(db.engine(), {}).get((shop.id, period(shop, now)[0]))
+    if (
+        older is not None
+        and older.level is not None
+        and older.told is not None
+        and older.told <= now < older.told + HINT
+    ):
+        fresh = Level(older.level.used, limit_of(shop))
+        if not fresh.over:
+            return True
+    return not level(s, shop).over or not usage(s, shop).over
+
+
+def limit_of(shop: Shop) -> Money:
+    """The limit of the plan in force; nothing when none is."""
+    plan = provider().plan_of(shop)
+    return plan.limit_money if plan else Money.zero(CURRENCY)
+
+
+def _sum(s: Session, shop_id: int, since: datetime, until: datetime) -> int:
+    mine = (UsageEntry.shop_id == shop_id, UsageEntry.at >= since, UsageEntry.at < until)
+    found = select(func.coalesce(func.sum(UsageEntry.gmv_minor), 0)).where(*mine, UsageEntry.credited_at.is_(None))
+    return int(s.execute(found).scalar_one())
 
 
 def _forecast(used: Money, limit: Money, since: datetime, reset_at: datetime, now: datetime) -> datetime | None:

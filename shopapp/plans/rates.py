@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from shopapp import clock
 from shopapp.records import db
 from shopapp.records.models import FxRate
 
 _DAY = re.compile(r"""<Cube\s+time=['"](\d{4}-\d\d-\d\d)['"]""")
 _RATE = re.compile(r"""<Cube\s+currency=['"]([A-Z]{3})['"]\s+rate=['"](\d{1,9}(?:\.\d{1,10})?)['"]""")
+
+BELIEVED = timedelta(minutes=5)  # how long a process believes what it read; another may have fetched a newer day
+MOST = 10_000
+_remembered: WeakKeyDictionary[Engine, dict[tuple[str, date], tuple[datetime, tuple[Decimal, date]]]] = (
+    WeakKeyDictionary()
+)
 
 
 def parse(text: str) -> tuple[date, dict[str, Decimal]]:
@@ -32,6 +40,7 @@ def store(s: Session, day: date, rates: dict[str, Decimal]) -> None:
     """Keep the rates of a day; a day that is known already stays as it is."""
     rows = [{"day": day, "currency": currency, "per_euro": rate} for currency, rate in rates.items()]
     db.upsert(s, FxRate, rows, key=["day", "currency"])
+    _remembered.clear()
 
 
 def rate(s: Session, source: str, target: str, day: date) -> tuple[Decimal, date] | None:
@@ -50,6 +59,19 @@ def rate(s: Session, source: str, target: str, day: date) -> tuple[Decimal, date
 def _per_euro(s: Session, currency: str, day: date) -> tuple[Decimal, date] | None:
     if currency == "EUR":
         return Decimal(1), day
+    now, remembered = clock.now(), _remembered.setdefault(db.engine(), {})
+    kept = remembered.get((currency, day))
+    if kept is not None and kept[0] <= now < kept[0] + BELIEVED:
+        return kept[1]
+    found = _stored(s, currency, day)
+    if found is not None:
+        if len(remembered) > MOST:
+            remembered.clear()
+        remembered[(currency, day)] = (now, found)
+    return found
+
+
+def _stored(s: Session, currency: str, day: date) -> tuple[Decimal, date] | None:
     known = select(FxRate).where(FxRate.currency == currency)
     row = s.scalars(known.where(FxRate.day <= day).order_by(FxRate.day.desc()).limit(1)).first()
     row = row or s.scalars(known.order_by(FxRate.day).limit(1)).first()

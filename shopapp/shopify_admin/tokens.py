@@ -138,8 +138,8 @@ def forget(shop: Shop) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the row said when it was read."""
+class Seen:
+    """What the row said when it was read. `line` takes it, so that who has read the shop need not read it again."""
 
     domain: str
     access: str
@@ -147,15 +147,32 @@ class _Seen:
     fence: int
     leased: timedelta
 
+    def __repr__(self) -> str:
+        return f"Seen({self.domain})"
 
-def _read(shop_id: int) -> _Seen:
+
+def _read(shop_id: int) -> Seen:
     with db.reading() as s:
         shop = s.get(Shop, shop_id)
         if shop is None or shop.status == ShopStatus.UNINSTALLED or not shop.refresh_token:
             raise ShopAuthLost("no access to this shop is stored", call="token")
-        left = (shop.access_expires_at or clock.now()) - clock.now()
-        leased = (shop.token_lease_until or clock.now()) - clock.now()
-        return _Seen(shop.domain, _unseal(shop, "access_token"), left, shop.token_fence, leased)
+        return _seen(shop)
+
+
+def _seen(shop: Shop) -> Seen:
+    left = (shop.access_expires_at or clock.now()) - clock.now()
+    leased = (shop.token_lease_until or clock.now()) - clock.now()
+    return Seen(shop.domain, _unseal(shop, "access_token"), left, shop.token_fence, leased)
+
+
+def glance(shop: Shop) -> Seen | None:
+    """What `line` needs to know, of a row that was just read; None when only `line` itself can tell what is wrong."""
+    if shop.status == ShopStatus.UNINSTALLED or not shop.refresh_token:
+        return None
+    try:
+        return _seen(shop)
+    except OurFault:
+        return None
 
 
 def _unseal(shop: Shop, column: str) -> str:
@@ -165,14 +182,14 @@ def _unseal(shop: Shop, column: str) -> str:
         raise OurFault("a stored token does not open with the encryption keys of this installation") from error
 
 
-def line(shop_id: int) -> Admin:
-    """A line to the shop's Admin API with a token that is good for some minutes.
+def line(shop_id: int, seen: Seen | None = None) -> Admin:
+    """A line to the shop's Admin API with a token that is good for some minutes. `seen`: of a `glance` just now.
 
     Raises ShopAuthLost, ShopFrozen, Transient, OurFault, or RateLimited while another thread refreshes (2 s) or after a
     refresh found no answer.
     Network: not inside a transaction.
     """
-    seen = _read(shop_id)
+    seen = seen or _read(shop_id)
     if seen.left >= EARLY:
         return _admin(shop_id, seen.domain, seen.access)
     return _admin(shop_id, seen.domain, _renewed(shop_id, seen))
@@ -190,7 +207,7 @@ def _replaced(shop_id: int, refused: str) -> str:
     return _renewed(shop_id, seen, refused=True)
 
 
-def _renewed(shop_id: int, seen: _Seen, *, refused: bool = False) -> str:
+def _renewed(shop_id: int, seen: Seen, *, refused: bool = False) -> str:
     fence = seen.fence + 1
     with db.writing() as s:
         won = _take_lease(s, shop_id, seen.fence)
@@ -243,7 +260,7 @@ def _release(shop_id: int, fence: int, until: datetime | None = None) -> None:
         )
 
 
-def _from_the_winner(shop_id: int, seen: _Seen, refused: bool) -> str:
+def _from_the_winner(shop_id: int, seen: Seen, refused: bool) -> str:
     now = _read(shop_id)
     if now.left >= USABLE and not (refused and now.access == seen.access):
         return now.access

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shopapp import clock
 from shopapp.alerts import incidents
 from shopapp.logs import event
 from shopapp.records import journal
-from shopapp.records.models import Shop, ShopStatus
+from shopapp.records.models import Incident, Shop, ShopStatus
 from shopapp.verdict.table import OPENING, OURS, PERMISSION, Verdict, judge, words_of
 
 log = logging.getLogger(__name__)
@@ -45,5 +46,9 @@ def shop_works(s: Session, shop: Shop, *, permitted: bool = False) -> None:
         before, shop.status, shop.status_words = str(shop.status), ShopStatus.ACTIVE, ""
         journal.note(s, shop.id, "shop", "shop_works", before=before)
         event(log, "shop_works", shop=shop.id, before=before)
-    for kind in (OPENING, OURS, *((PERMISSION,) if permitted else ())):
+    healed = (OPENING, OURS, *((PERMISSION,) if permitted else ()))
+    found = select(Incident.kind).where(
+        Incident.shop_id == shop.id, Incident.subject == "shop", Incident.resolved_at.is_(None)
+    )
+    for kind in set(s.scalars(found)) & set(healed):  # one look finds out whether there is anything, mostly not
         incidents.resolve(s, shop.id, kind, "shop", "works_again")

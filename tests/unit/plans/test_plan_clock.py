@@ -30,7 +30,7 @@ def opened(kind: str) -> int:
 
 def allowed() -> bool:
     with db.writing() as s:
-        return gate.allows(s, s.get_one(Shop, 1))
+        return gate.allows(s, gate.locked(s, 1))
 
 
 def states() -> list[str]:
@@ -152,7 +152,7 @@ def test_orders_being_sent_count_already_so_that_the_gate_is_not_overrun(sale: S
         s.get_one(Order, sending).state = OrderState.SENDING
     assert not allowed()
     with db.writing() as s:
-        assert gate.allows(s, s.get_one(Shop, 1), s.get_one(Order, sending))
+        assert gate.allows(s, gate.locked(s, 1), s.get_one(Order, sending))
 
 
 def test_a_foreign_currency_counts_at_the_dated_rate_and_keeps_it(sale: Sale) -> None:
