@@ -1,7 +1,8 @@
 """`python -m tests.crash.boundaries`: every single crash of every scenario, a table, and the ledger's verdict.
 
 `--share 0.25 --seed N` takes a seeded part, `--scenario NAME` one (several times: some), `--all-of NAME` is not shared,
-`--double N` adds double crashes, `--bugs` (or `--bug NAME`) runs with seeded bugs and must go red.
+`--double N` adds double crashes of any, `--double-of NAME` six of one;
+ `--bugs` (or `--bug NAME`) runs with seeded bugs and must go red.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from tests.crash.boundaries.many import Task, spread
-from tests.crash.boundaries.report import show
+from tests.crash.boundaries.bugs import BUGS
+from tests.crash.boundaries.many import How, Task, spread
+from tests.crash.boundaries.report import show, show_bugs
+from tests.crash.boundaries.run import Tally
 from tests.crash.boundaries.scenarios import BY_NAME
 
 
@@ -25,24 +30,46 @@ def main() -> int:
     parser.add_argument("--all-of", action="append", default=[], choices=sorted(BY_NAME))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--double", type=int, default=0)
+    parser.add_argument(
+        "--double-of", action="append", default=[], choices=sorted(BY_NAME), help="six more of this one"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--database", default="", choices=["", "postgres", "sqlite"])
+    parser.add_argument("--bugs", action="store_true", help="all seeded bugs, each where it shows best")
+    parser.add_argument("--bug", action="append", choices=sorted(BUGS))
     parser.add_argument("--json", type=Path, help="write the tallies there as well")
     args = parser.parse_args()
+    how = How(args.seed, args.jobs, args.database, args.double, tuple(args.double_of))
+    if args.bugs or args.bug:
+        return _bugs(args.bug or list(BUGS), args.share, how, args.json)
     tasks = [
         Task(name, mode, 1.0 if name in args.all_of else args.share)
         for name in args.scenario or BY_NAME
         for mode in BY_NAME[name].modes
         if not args.mode or mode in args.mode
     ]
-    singles, doubles = spread(tasks, args.double, args.seed, args.jobs, args.database)
+    singles, doubles = spread(tasks, how)
     show("single crashes", singles)
     if doubles:
         show("double crashes", doubles)
-    if args.json:
-        told = {"singles": [vars(one) for one in singles], "doubles": [vars(one) for one in doubles]}
-        args.json.write_text(json.dumps(told), "utf-8")
+    _write(args.json, singles=singles, doubles=doubles)
     return 1 if any(one.broken for one in (*singles, *doubles)) else 0
+
+
+def _bugs(names: Sequence[str], share: float, how: How, file: Path | None) -> int:
+    seen = []
+    for name in names:
+        scenario, mode = BUGS[name].seen_in
+        tally = spread([Task(scenario, mode, share)], replace(how, bug=name))[0][0]
+        seen.append((name, BUGS[name].what, tally))
+    show_bugs(seen)
+    _write(file, **{name: [tally] for name, _, tally in seen})
+    return 0 if all(tally.broken for _, _, tally in seen) else 1
+
+
+def _write(file: Path | None, **tallies: Sequence[Tally]) -> None:
+    if file:
+        file.write_text(json.dumps({name: [asdict(one) for one in rows] for name, rows in tallies.items()}), "utf-8")
 
 
 if __name__ == "__main__":

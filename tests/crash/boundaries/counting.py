@@ -12,6 +12,7 @@ import select
 import signal
 import smtplib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class Counter:
 
     deadly: Point | None = None
     crossed: list[str] = field(default_factory=list)
+    behind: dict[int, float] = field(default_factory=dict)  # when each was behind us, in seconds of this process
     silent: int = 0
 
     def enter(self, name: str) -> int:
@@ -57,6 +59,7 @@ class Counter:
 
     def leave(self, number: int, ready: Callable[[], object] | None = None) -> None:
         """The boundary is behind us; `ready` waits for the other side before death."""
+        self.behind[number] = time.monotonic()
         if number and self.deadly == Point(number, "after"):
             if ready:
                 ready()
@@ -81,6 +84,17 @@ class Counter:
             yield
         finally:
             self.silent -= 1
+
+
+def window(counter: Counter) -> float:
+    """The longest time, in seconds, from sending a refresh of a token until what came of it was committed; 0: none."""
+    longest, began = 0.0, 0.0
+    for number, name in enumerate(counter.crossed, 1):
+        if name.startswith("send") and name.endswith("token"):
+            began = counter.behind.get(number, 0.0)
+        elif name.startswith("commit") and began:
+            longest, began = max(longest, counter.behind.get(number, began) - began), 0.0
+    return longest
 
 
 def die() -> None:

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from tests.crash.boundaries.bugs import BUGS
 from tests.crash.boundaries.run import Enumerator, Tally
 from tests.crash.boundaries.scenarios import BY_NAME
 from tests.crash.boundaries.stage import opened
+
+OF_ONE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +25,24 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What one process does: its part of every task, then its double crashes."""
+class How:
+    """The settings of a whole run. `doubles` of any scenario, `OF_ONE` of each of `doubles_of`."""
 
-    tasks: Sequence[Task]
-    part: tuple[int, int]
-    doubles: int
-    seed: int
-    database: str
+    seed: int = 1
+    jobs: int = 2
+    database: str = ""
+    doubles: int = 0
+    doubles_of: tuple[str, ...] = ()
+    bug: str = ""
 
 
-def spread(tasks: Sequence[Task], doubles: int, seed: int, jobs: int, database: str) -> tuple[list[Tally], list[Tally]]:
+def spread(tasks: Sequence[Task], how: How) -> tuple[list[Tally], list[Tally]]:
     """Tallies of the single crashes in the order of `tasks`, and of the double ones."""
     fork = multiprocessing.get_context("fork")
     running = []
-    for which in range(jobs):
-        mine = doubles // jobs + (which < doubles % jobs)
+    for which in range(how.jobs):
         here, there = fork.Pipe(duplex=False)
-        work = Work(tasks, (which, jobs), mine, seed, database)
-        process = fork.Process(target=_process, args=(work, there))
+        process = fork.Process(target=_process, args=(tasks, how, which, there))
         process.start()
         there.close()
         running.append((process, here))
@@ -67,19 +69,32 @@ def _joined(known: list[Tally], more: list[Tally]) -> list[Tally]:
     return list(by_name.values())
 
 
-def _process(work: Work, there: Connection) -> None:
-    with opened(work.database) as stage:
-        one = Enumerator(stage)
+def _process(tasks: Sequence[Task], how: How, which: int, there: Connection) -> None:
+    """The part of one process: its points of every task, then its double crashes."""
+    with opened(how.database) as stage:
+        one = Enumerator(stage, BUGS[how.bug].sow if how.bug else None)
         singles = []
-        for task in work.tasks:
-            tally = one.singles(BY_NAME[task.scenario], task.mode, task.share, work.seed, work.part)
+        for task in tasks:
+            tally = one.singles(BY_NAME[task.scenario], task.mode, task.share, how.seed, (which, how.jobs))
             singles.append(tally)
-            for line in tally.broken:
-                print(f"BROKEN {task.scenario} {task.mode}: {line}", flush=True)
+            _tell(how, tally)
         known = [(BY_NAME[tally.scenario], tally) for tally in singles]
-        twice = one.doubles(known, work.doubles, work.seed * 1000 + work.part[0])
+        seed = how.seed * 1000 + which
+        twice = one.doubles(known, _part(how.doubles, which, how.jobs), seed)
+        for name in how.doubles_of:
+            mine = [(scenario, tally) for scenario, tally in known if scenario.name == name]
+            twice = _joined(twice, one.doubles(mine, _part(OF_ONE, which, how.jobs), seed))
         for tally in twice:
-            for line in tally.broken:
-                print(f"BROKEN {tally.scenario} {tally.mode}: {line}", flush=True)
+            _tell(how, tally)
         there.send((singles, twice))
         there.close()
+
+
+def _part(whole: int, which: int, of: int) -> int:
+    return whole // of + (which < whole % of)
+
+
+def _tell(how: How, tally: Tally) -> None:
+    if not how.bug:
+        for line in tally.broken:
+            print(f"BROKEN {tally.scenario} {tally.mode}: {line}", flush=True)

@@ -16,7 +16,7 @@ from tests.crash.boundaries.judge import Found
 from tests.crash.boundaries.scenario import Scenario, Scene
 from tests.crash.boundaries.stage import Place, Stage
 
-EVERY_MODE = ("unique", "not-unique", "lagging")
+EVERY_MODE: tuple[str, ...] = ("unique", "not-unique", "lagging")
 
 
 def polled(stage: Stage, scene: Scene, **settings: Any) -> Place:
@@ -33,7 +33,7 @@ class Import(Scenario):
     """Two orders of one poll. They are older than the overlap, so that a cursor that runs ahead loses them."""
 
     name = "import"
-    modes = EVERY_MODE
+    modes: tuple[str, ...] = EVERY_MODE
 
     def prepare(self, stage: Stage, scene: Scene) -> None:
         """A connected seller that is polled without a gap; then two sales, seen 14 minutes later."""

@@ -11,7 +11,7 @@ from typing import Any
 from tests.crash.boundaries.counting import Point, Side
 from tests.crash.boundaries.judge import Found
 from tests.crash.boundaries.scenario import MODES, Scenario, Scene
-from tests.crash.boundaries.stage import Stage
+from tests.crash.boundaries.stage import Ended, Stage
 
 SIDES: tuple[Side, ...] = ("before", "after")
 
@@ -31,6 +31,7 @@ class Tally:
     twice: int = 0
     other: int = 0
     missed: int = 0
+    window: float = 0.0  # seconds in which a token that was replaced is known to nobody but this process
     seconds: float = 0.0
     broken: list[str] = field(default_factory=list)
     crossed: list[str] = field(default_factory=list)
@@ -52,6 +53,7 @@ class Tally:
         assert (self.scenario, self.mode) == (other.scenario, other.mode)
         for name in ("runs", "kills", "lost", "doubled", "unmailed", "twice", "other", "missed"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.window = max(self.window, other.window)
         self.boundaries = max(self.boundaries, other.boundaries)
         self.seconds = max(self.seconds, other.seconds)
         self.broken += other.broken
@@ -73,10 +75,10 @@ class Enumerator:
         self.stage = stage
         self.bug = bug
 
-    def once(self, scenario: Scenario, mode: str, kills: Sequence[Point | None]) -> tuple[Found, int, list[str]]:
+    def once(self, scenario: Scenario, mode: str, kills: Sequence[Point | None]) -> tuple[Found, int, Ended | None]:
         """One run: the scenario killed at the first point, each recovery at the next, then a whole one; judged.
 
-        The verdict, how many kills there really were, and what the first child crossed (nothing when it was killed).
+        The verdict, how many kills there really were, and how the first child ended.
         """
         stage, scene = self.stage, Scene(MODES[mode])
         stage.clear()
@@ -84,11 +86,11 @@ class Enumerator:
             scenario.prepare(stage, scene)
         stage.lay_down()
         play = scenario.act
-        crossed: list[str] = []
+        first: Ended | None = None
         killed, words = 0, ""
-        for number, deadly in enumerate([*kills, None]):
+        for deadly in (*kills, None):
             ended = stage.child(lambda on, play=play: self._play(play, on, scene), deadly)  # type: ignore[misc]
-            crossed = crossed if number else ended.crossed
+            first = first or ended
             killed += ended.killed
             words += ended.words
             play = scenario.recover
@@ -97,7 +99,7 @@ class Enumerator:
         scene.rows = stage.ledger()
         found = scenario.judge(stage, scene, killed)
         found.other += [line[:300] for line in words.splitlines() if "work_crashed" in line]
-        return found, killed, crossed
+        return found, killed, first
 
     def _play(self, play: Any, stage: Stage, scene: Scene) -> None:
         if self.bug is not None:
@@ -107,9 +109,10 @@ class Enumerator:
     def count(self, scenario: Scenario, mode: str) -> Tally:
         """One run without a kill."""
         tally = Tally(scenario.name, mode)
-        found, killed, crossed = self.once(scenario, mode, ())
+        found, killed, first = self.once(scenario, mode, ())
+        assert first is not None
         tally.add(found, killed, "no kill")
-        tally.boundaries, tally.crossed = len(crossed), crossed
+        tally.boundaries, tally.crossed, tally.window = len(first.crossed), first.crossed, first.window
         return tally
 
     def singles(self, scenario: Scenario, mode: str, share: float, seed: int, part: tuple[int, int]) -> Tally:

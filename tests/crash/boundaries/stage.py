@@ -39,7 +39,7 @@ from shopapp.records.models import Account, Category, Shop
 from shopapp.shopify_admin import auth, budget, wire
 from shopapp.shops import install
 from shopapp.work import bell, claim, schedule
-from tests.crash.boundaries.counting import Counter, Point
+from tests.crash.boundaries.counting import Counter, Point, window
 from tests.crash.boundaries.counting import install as count_everything
 from tests.stage.box import Box
 from tests.stage.postgres import Postgres, find_postgres
@@ -53,12 +53,15 @@ HOUR = timedelta(hours=1)
 
 @dataclass(slots=True)
 class Ended:
-    """How a child ended. `crossed` is empty when it was killed; `words` is what it wrote to its standard error."""
+    """How a child ended. `crossed` is empty when it was killed; `words` is what it wrote to its standard error.
+
+    `window`: see `counting.window`.
+    """
 
     killed: bool
     crossed: list[str]
     words: str
-    seconds: float
+    window: float
 
 
 @dataclass
@@ -83,6 +86,7 @@ class Stage:
     counter: Counter = field(default_factory=Counter)
     server: BaseWSGIServer | None = None
     seen: int = 0
+    afterwards: list[Callable[[], object]] = field(default_factory=list)  # done after an answer has left
 
     # --- the parent ---------------------------------------------------------------------------------------------------
 
@@ -118,22 +122,21 @@ class Stage:
         """Fork, count, play, and end; killed at `deadly`. RuntimeError when it failed by itself or never ended."""
         report = self.folder / "child"
         report.write_bytes(b"")
-        began = time.monotonic()
         pid = os.fork()
         if pid == 0:
             self._be_child(play, deadly, report)
         status = _wait(pid)
         words = report.read_text("utf-8", "replace")
-        crossed: list[str] = []
+        told: dict[str, Any] = {"crossed": [], "window": 0.0}
         if os.WIFSIGNALED(status):
             if os.WTERMSIG(status) != signal.SIGKILL or deadly is None:
                 raise RuntimeError(f"a child ended by signal {os.WTERMSIG(status)}: {words[-3000:]}")
         else:
             if os.WEXITSTATUS(status):
                 raise RuntimeError(f"a child failed: {words[-6000:]}")
-            words, _, told = words.rpartition("\n=")
-            crossed = json.loads(told)
-        return Ended(os.WIFSIGNALED(status), crossed, words, time.monotonic() - began)
+            words, _, last = words.rpartition("\n=")
+            told = json.loads(last)
+        return Ended(os.WIFSIGNALED(status), told["crossed"], words, told["window"])
 
     def _be_child(self, play: Callable[[Stage], object], deadly: Point | None, report: Path) -> None:
         code = 1
@@ -149,7 +152,8 @@ class Stage:
             count_everything(self.counter, db.engine())
             with self.app.app_context():
                 play(self)
-            os.write(2, b"\n=" + json.dumps(self.counter.crossed).encode())
+            told = {"crossed": self.counter.crossed, "window": window(self.counter)}
+            os.write(2, b"\n=" + json.dumps(told).encode())
             code = 0
         except BaseException:
             sys.stderr = os.fdopen(2, "w")
@@ -220,6 +224,8 @@ class Stage:
                 if enough():
                     return True
             self.server.handle_request()
+            while self.afterwards:
+                self.afterwards.pop()()
         return False
 
     # --- a scene ------------------------------------------------------------------------------------------------------
