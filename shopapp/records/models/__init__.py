@@ -16,6 +16,7 @@ from shopapp.records.models.login import LoginAttempt, LoginDoor
 from shopapp.records.models.order import Backfill, HeldReason, Order, OrderLine, OrderState, PriorImport
 from shopapp.records.models.plan import FxRate, UsageEntry
 from shopapp.records.models.shop import Shop, ShopStatus
+from shopapp.records.models.tally import OrderSlot, OrderTally
 from shopapp.records.models.trail import AuditEntry, JournalEntry, Receipt
 
 __all__ = [
@@ -42,7 +43,9 @@ __all__ = [
     "NotificationChoice",
     "Order",
     "OrderLine",
+    "OrderSlot",
     "OrderState",
+    "OrderTally",
     "PriorImport",
     "Receipt",
     "Severity",
@@ -50,3 +53,5 @@ __all__ = [
     "ShopStatus",
     "UsageEntry",
 ]
+
+from shopapp.records import tallies as _tallies  # noqa: F401  # whoever changes orders counts them

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, relationship, validates
 
 from shopapp.records.db import Base, Moment, personal, plain
 from shopapp.records.models.account import Account
@@ -36,34 +36,57 @@ class HeldReason(StrEnum):
     PAUSED = "paused"
 
 
+def search_key(text: str) -> str:
+    """How a name is found whatever the case of its letters."""
+    return text.casefold()[:255]
+
+
+def _partial(name: str, where: str, *columns: str, pattern: str = "") -> Index:
+    """An index over the rows `where` only; `pattern` is the column whose beginning is searched for."""
+    ops = {"postgresql_ops": {pattern: "text_pattern_ops"}} if pattern else {}
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where), **ops)  # type: ignore[arg-type]
+
+
 class Order(Due, Base):
     """One sale. Keyed on the seller, not on our account row, so re-linking makes no second identity."""
 
     __tablename__ = "order"
     __table_args__ = (
         UniqueConstraint("shop_id", "channel", "realm", "seller_id", "remote_order_id"),
+        # The list, newest first, and its filters; every page goes on from the last row of the one before it.
         Index("ix_order_shop_created", "shop_id", "remote_created_at", "id"),
-        Index("ix_order_shop_state", "shop_id", "state", "remote_created_at"),
-        Index("ix_order_account_state", "account_id", "state"),
-        Index("ix_order_shop_remote", "shop_id", "remote_order_id"),
+        Index("ix_order_shop_state", "shop_id", "state", "remote_created_at", "id"),
+        Index("ix_order_shop_account", "shop_id", "account_id", "remote_created_at", "id"),
+        _partial("ix_order_failed", "state = 'failed'", "shop_id", "cause", "remote_created_at", "id"),
+        _partial("ix_order_held", "state = 'held'", "shop_id", "held_reason", "remote_created_at", "id"),
+        # The search, see records.db.starts_with.
+        Index(
+            "ix_order_shop_remote",
+            "shop_id",
+            "remote_order_id",
+            postgresql_ops={"remote_order_id": "text_pattern_ops"},
+        ),
+        _partial("ix_order_shop_name", "shopify_name <> ''", "shop_id", "shopify_name"),
+        _partial("ix_order_shop_buyer", "buyer_key <> ''", "shop_id", "buyer_key", pattern="buyer_key"),
         Index("ix_order_shop_gid", "shop_id", "shopify_gid"),
     )
 
     id: Mapped[int] = plain(primary_key=True)
     uid: Mapped[str] = plain(String(32), unique=True, default=new_uid)
     shop_id: Mapped[int] = plain(ForeignKey("shop.id"))
-    account_id: Mapped[int] = plain(ForeignKey("account.id"))
+    account_id: Mapped[int] = plain(ForeignKey("account.id"), active_history=True)
     channel: Mapped[str] = plain(String(32))
     realm: Mapped[str] = plain(String(255))
     seller_id: Mapped[str] = plain(String(255))
     remote_order_id: Mapped[str] = plain(String(255))
     site: Mapped[str] = plain(String(64), default="")
 
-    state: Mapped[str] = plain(String(16))
-    held_reason: Mapped[str] = plain(String(16), default="")
+    # Columns with `active_history` are counted: records.tallies asks what they were.
+    state: Mapped[str] = plain(String(16), active_history=True)
+    held_reason: Mapped[str] = plain(String(16), default="", active_history=True)
     ignore_reason: Mapped[str] = plain(String(64), default="")
     remote_state: Mapped[str] = plain(String(64), default="")
-    remote_created_at: Mapped[datetime] = plain(Moment)
+    remote_created_at: Mapped[datetime] = plain(Moment, active_history=True)
     remote_updated_at: Mapped[datetime] = plain(Moment)
     ship_by: Mapped[datetime | None] = plain(Moment)
     found_at: Mapped[datetime] = plain(Moment)
@@ -73,6 +96,7 @@ class Order(Due, Base):
     currency: Mapped[str] = plain(String(3), default="")
     total_minor: Mapped[int] = plain(BigInteger, default=0)
     buyer_name: Mapped[str] = personal(String(255), default="")
+    buyer_key: Mapped[str] = personal(String(255), default="", server_default="")  # the name as it is searched for
     payload: Mapped[dict[str, Any]] = personal(JSON, default=dict)  # marketplaces.data.Order as JSON
     purged_at: Mapped[datetime | None] = plain(Moment)
 
@@ -87,12 +111,17 @@ class Order(Due, Base):
     shopify_name: Mapped[str] = plain(String(64), default="")
     shopify_total_minor: Mapped[int | None] = plain(BigInteger)
 
-    cause: Mapped[str] = plain(String(64), default="")  # catalogue key while failed
+    cause: Mapped[str] = plain(String(64), default="", active_history=True)  # catalogue key while failed
     cause_params: Mapped[dict[str, Any]] = plain(JSON, default=dict)
     cause_words: Mapped[str] = personal(String(500), default="")  # the remote's; they may quote a buyer
 
     account: Mapped[Account] = relationship(lazy="select")
     lines: Mapped[list[OrderLine]] = relationship(back_populates="order", order_by="OrderLine.id")
+
+    @validates("buyer_name")
+    def _known_as(self, _name: str, value: str) -> str:
+        self.buyer_key = search_key(value)
+        return value
 
     @property
     def ref(self) -> str:
