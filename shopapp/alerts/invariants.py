@@ -5,12 +5,22 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shopapp.records.models import Account, AccountStatus, Incident, Mail, MailState, Order, OrderState
+from shopapp.records.models import (
+    Account,
+    AccountStatus,
+    DayCount,
+    DayState,
+    Incident,
+    Mail,
+    MailState,
+    Order,
+    OrderState,
+)
 
 
 def check(s: Session) -> list[str]:
     """One sentence for each broken invariant; [] when all hold."""
-    return [*_accounts(s), *_orders(s), *_mails(s)]
+    return [*_accounts(s), *_orders(s), *_days(s), *_mails(s)]
 
 
 def _open(s: Session, kind: str) -> set[tuple[int, str]]:
@@ -38,6 +48,12 @@ def _orders(s: Session) -> list[str]:
     rows = s.execute(select(Order.shop_id, Order.id).where(Order.state == OrderState.FAILED))
     failed = {(shop_id, f"order:{order_id}") for shop_id, order_id in rows}
     return _differences("failed", failed, _open(s, "order_import_failed"))
+
+
+def _days(s: Session) -> list[str]:
+    rows = s.execute(select(DayCount.shop_id, DayCount.account_id).where(DayCount.state == DayState.UNEVEN).distinct())
+    uneven = {(shop_id, f"account:{account_id}") for shop_id, account_id in rows}
+    return _differences("has days that do not add up", uneven, _open(s, "orders_missing"))
 
 
 def _mails(s: Session) -> list[str]:

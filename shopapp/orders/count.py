@@ -35,6 +35,7 @@ from shopapp.work.claim import LEASE, Claim, held, release
 log = logging.getLogger(__name__)
 LISTING, CHECKING = "listing", "checking"
 WAITING = timedelta(hours=1)  # while nothing can be counted
+SOON = timedelta(minutes=15)  # while the poll is behind
 POLL_FIRST = timedelta(hours=12)  # so long a poll that is behind may bring its orders itself
 STALE = timedelta(hours=24)  # a round that took longer begins anew
 SPARE, SPARE_WHEN_LATE, LATE = 5, 1, timedelta(hours=6)  # permits left to the poll
@@ -157,7 +158,7 @@ def _choose(s: Session, row: CountRound, account: Account, zone: ZoneInfo) -> bo
     behind = account.cursor_at is None or account.cursor_at < run.end
     if behind and now < run.end + POLL_FIRST:
         row.reason = "behind"
-        release(row, now + WAITING)
+        release(row, now + SOON)
         return False
     _reset(row)
     row.phase, row.began_at = LISTING, now

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -64,8 +64,12 @@ class Period:
 
 
 def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Start and end of the shop's day; 23 or 25 hours where the clocks change."""
-    return datetime.combine(day, time(), zone), datetime.combine(day + ONE, time(), zone)
+    """Start and end of the shop's day, as UTC; 23 or 25 hours where the clocks change.
+
+    Within one zone Python calculates by the clock on the wall, which is wrong on these days.
+    """
+    start, end = (datetime.combine(one, time(), zone).astimezone(UTC) for one in (day, day + ONE))
+    return start, end
 
 
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
