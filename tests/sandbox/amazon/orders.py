@@ -9,6 +9,7 @@ from flask import Flask, Response, request
 
 from tests.sandbox.amazon import answers
 from tests.sandbox.amazon.buckets import Buckets
+from tests.sandbox.amazon.lossy import Lossy
 from tests.sandbox.amazon.regions import MARKETPLACES
 from tests.sandbox.amazon.search import find, read_datasets, read_query, shown, values
 from tests.sandbox.amazon.sellers import Seller, Sellers
@@ -108,8 +109,9 @@ def _search(api: Api, seller: Seller) -> tuple[Response, dict[str, Any]]:
     now = api.world.clock.now()
     query = read_query(request.args.to_dict(flat=False), now)
     lag = timedelta(seconds=float(seller["visible_lag_seconds"]))
+    lossy = Lossy(**(seller.get("lossy") or {}))
     with api.world.lock:
-        found = find(stored(api.world, seller["seller_id"]).values(), query, now, lag)
+        found = find(stored(api.world, seller["seller_id"]).values(), query, now, lag, lossy)
     for order in found["orders"]:
         _without_tax(order, seller)
     facts = {"orders": len(found["orders"]), "more": "pagination" in found}

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.sandbox.amazon.answers import InvalidInput
+from tests.sandbox.amazon.lossy import Lossy
 from tests.sandbox.clock import iso, parse_instant
 
 Order = dict[str, Any]
@@ -133,16 +134,18 @@ def _not_iso() -> datetime:
     raise ValueError
 
 
-def find(rows: Collection[Row], query: Query, now: datetime, lag: timedelta) -> dict[str, Any]:
+def find(rows: Collection[Row], query: Query, now: datetime, lag: timedelta, lossy: Lossy) -> dict[str, Any]:
     """The answer's body: a page of what is visible, in the order of the searched time.
 
-    A row is {"order", "created", "updated"}, the times as unix seconds.
+    A row is {"order", "created", "updated"}, the times as unix seconds. A search by time of change may be lossy.
     """
     before, last = query.before or now - min(lag, NEWEST), (0.0, "")
     if query.token is not None:
         before, last = _read_token(query, now)
     seen = (now - lag).timestamp()
     fitting = [row for row in rows if row["updated"] <= seen and _fits(row, query, before)]
+    if query.field == "updated":
+        fitting = [row for row in fitting if lossy.shows(str(row["order"]["orderId"]), row["updated"], now.timestamp())]
     left = sorted((key, row) for row in fitting if (key := (row[query.field], row["order"]["orderId"])) > last)
     page = left[: query.size]
     body: dict[str, Any] = {"orders": [shown(row["order"], query.datasets) for _, row in page]}

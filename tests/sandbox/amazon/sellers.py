@@ -4,9 +4,11 @@ An authorisation ends when the seller revokes it, when the control API says so, 
 """
 
 import re
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.sandbox.amazon.lossy import Lossy
 from tests.sandbox.amazon.regions import MARKETPLACES, REGIONS, USUAL
 from tests.sandbox.world import World
 
@@ -94,16 +96,18 @@ class Sellers:
         """Apply what is named in `known` to the seller. Raises ValueError.
 
         `rotation_grace_seconds`: null, as at Amazon: refresh tokens stay. A number: each refresh gives a new one, and the
-        old one is taken for so many seconds more, as at marketplaces whose refresh tokens rotate.
+        old one is taken for so many seconds more, as at marketplaces whose refresh tokens rotate. `lossy`: see lossy.py.
         """
         known = {"authorisation", "active", "roles", "visible_lag_seconds", "secret_expired", "name"}
-        known |= {"rotation_grace_seconds"}
+        known |= {"rotation_grace_seconds", "lossy"}
         if set(wish) - known:
             raise ValueError(f"unknown fields: {sorted(set(wish) - known)}")
         with self.world.lock:
             seller = self.get(seller_id)
             if "authorisation" in wish and wish["authorisation"] not in ("ok", "revoked", "expired"):
                 raise ValueError("authorisation must be ok, revoked or expired")
+            if "lossy" in wish:
+                wish = wish | {"lossy": asdict(_lossy(wish["lossy"]))}
             if "roles" in wish:
                 wish = wish | {"roles": [_role(name) for name in wish["roles"]]}
             if wish.get("authorisation", "ok") != "ok":
@@ -208,6 +212,13 @@ class Sellers:
 
     def _within(self, born: str, life: timedelta) -> bool:
         return self.world.clock.now() <= datetime.fromisoformat(born) + life
+
+
+def _lossy(wish: dict[str, Any] | None) -> Lossy:
+    try:
+        return Lossy(**(wish or {}))
+    except TypeError as error:
+        raise ValueError(f"lossy: {error}") from None
 
 
 def _role(name: str) -> str:

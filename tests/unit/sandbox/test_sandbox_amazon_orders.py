@@ -168,3 +168,35 @@ def test_the_ledger_tells_every_call_with_its_status(amazon: Amazon, seller: Jso
     assert [line["body"]["status"] for line in lines] == [200, 400]
     assert (lines[0]["body"]["orders"], lines[0]["body"]["more"]) == (1, True)
     assert "createdAfter=" in lines[0]["body"]["query"]
+
+
+def test_a_lossy_search_by_change_forgets_some_and_shows_some_late_and_a_search_by_creation_none(
+    amazon: Amazon,
+) -> None:
+    seller = amazon.seller()
+    token = amazon.access(seller["seller_id"])
+    made = amazon.orders(seller, sku="A", count=100)
+    amazon.state(seller, lossy={"dropped": 0.1, "late": 0.1, "late_seconds": 1800, "seed": 7})
+    amazon.advance(130)
+
+    def found(kind: str) -> set[str]:
+        return {order["orderId"] for order in amazon.search(token, **{kind: LONG_AGO}).json()["orders"]}
+
+    early = found("lastUpdatedAfter")
+    assert 70 <= len(early) <= 90
+    assert found("lastUpdatedAfter") == early
+    assert found("createdAfter") == set(made)
+    amazon.advance(1800)
+    later = found("lastUpdatedAfter")
+    assert early < later < set(made)
+    amazon.state(seller, lossy=None)
+    assert found("lastUpdatedAfter") == set(made)
+
+
+@pytest.mark.parametrize("wish", [{"dropped": 2}, {"dropped": 0.6, "late": 0.6}, {"late": -1}])
+def test_shares_that_are_none_are_refused(amazon: Amazon, wish: Json) -> None:
+    seller = amazon.seller()
+    answer = amazon.session.post(
+        f"{amazon.sandbox.url}/_sandbox/amazon/sellers/{seller['seller_id']}/state", json={"lossy": wish}, timeout=10
+    )
+    assert answer.status_code == 400
