@@ -17,13 +17,14 @@ from shopapp.orders import backfill, count, place, poll, retry
 from shopapp.plans import chores as plan_chores
 from shopapp.plans import gate
 from shopapp.process import die_with_parent
-from shopapp.records import db
+from shopapp.records import db, tallies
 from shopapp.records.models import Account, Backfill, Chore, CountRound, Mail, Order, Receipt, Shop
 from shopapp.shops import hooks, receipts, retention, upkeep
-from shopapp.work import chores, claim
+from shopapp.work import bell, chores, claim
 from shopapp.work.chores import Duty
 from shopapp.work.claim import Work
 
+LINGER = 1.5  # seconds that a drain waits for more: longer than the scheduler's tick
 CHORES: Mapping[str, Duty] = {
     "exchange_rates": Duty(plan_chores.fetch_rates, timedelta(hours=12)),
     "periods": Duty(gate.turn, timedelta(minutes=1)),
@@ -31,6 +32,7 @@ CHORES: Mapping[str, Duty] = {
     "counts": Duty(count.enrol, timedelta(hours=1)),
     "own_secrets": Duty(own_secrets.warnings, timedelta(hours=6)),
     "reminders": Duty(remind.due, timedelta(minutes=15)),
+    "order_counts": Duty(tallies.recount_all, timedelta(hours=24)),
     "retention": Duty(retention.run, timedelta(hours=6)),
 }
 
@@ -82,10 +84,15 @@ def drain(queue: str) -> int:
 
 
 def horse(queue: str) -> None:
-    """A drain in RQ's forked work-horse: it dies with its worker and leaves the parent's connections alone."""
+    """A drain in RQ's forked work-horse: it dies with its worker and leaves the parent's connections alone.
+
+    When its time is up and more is due, it rings for the next one, which begins at once.
+    """
     die_with_parent(signal.SIGKILL)
     db.after_fork()
-    drain(queue)
+    claim.drain(QUEUES[queue], linger=LINGER)
+    if claim.left(QUEUES[queue]):
+        bell.ring(queue)
 
 
 def drain_all(rounds: int = 50) -> int:

@@ -127,6 +127,7 @@ def progress(s: Session, row: Backfill) -> Progress:
 
 def _orders(row: Backfill) -> Select[Order]:
     return select(Order).where(
+        Order.shop_id == row.shop_id,
         Order.account_id == row.account_id,
         Order.backfill.is_(True),
         Order.remote_created_at >= row.since,

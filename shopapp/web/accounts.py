@@ -139,7 +139,7 @@ def edit_page(account_id: int, **more: Any) -> str:
 
 def waiting(s: Session, account: Account) -> int:
     """How many orders of the account are known and not in Shopify yet; the failed ones are counted elsewhere."""
-    found = find.counts(s, account.shop_id, find.Filters(account_id=account.id))
+    found = find.counts(s, account.shop_id, find.Filters(account_id=account.id)).states
     return sum(found.get(state, 0) for state in (OrderState.RECEIVED, OrderState.HELD, OrderState.SENDING))
 
 

@@ -11,11 +11,11 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from markupsafe import Markup
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from shopapp import clock, i18n
-from shopapp.records.models import Account, AccountStatus, Incident, Order, OrderState, Shop
+from shopapp.records.models import Account, AccountStatus, Incident, OrderSlot, Shop
 from shopapp.web import charts
 from shopapp.web.presentation import _, language, ngettext
 
@@ -23,7 +23,6 @@ CELL, CELLS = timedelta(hours=2), 12
 DAYS = 14
 _BAD = ("account_expired",)
 _WARN = ("channel_outage", "our_fault", "channel_changed", "permission_missing", "import_taken_over")
-_WAITING = (OrderState.RECEIVED, OrderState.SENDING, OrderState.HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,10 @@ def pulses(s: Session, shop: Shop) -> list[Pulse]:
     found = select(Account).where(Account.shop_id == shop.id, Account.status != AccountStatus.DEACTIVATED)
     accounts = list(s.scalars(found.order_by(Account.label, Account.id)).unique())
     since = clock.now() - CELL * CELLS
-    troubles = select(Incident).where(
-        Incident.shop_id == shop.id,
-        Incident.kind.in_((*_BAD, *_WARN)),
-        or_(Incident.resolved_at.is_(None), Incident.resolved_at > since),
-    )
+    mine = select(Incident).where(Incident.shop_id == shop.id, Incident.kind.in_((*_BAD, *_WARN)))
+    still, lately = mine.where(Incident.resolved_at.is_(None)), mine.where(Incident.resolved_at > since)
     by_subject: dict[str, list[Incident]] = {}
-    for incident in s.scalars(troubles):
+    for incident in (*s.scalars(still), *s.scalars(lately)):  # asked one by one: each has its index
         by_subject.setdefault(incident.subject, []).append(incident)
     return [_pulse(account, by_subject, since) for account in accounts]
 
@@ -103,19 +99,18 @@ def days(s: Session, shop: Shop) -> list[Day]:
     today = clock.now().astimezone(zone).date()
     dates = [today - timedelta(days=DAYS - 1 - index) for index in range(DAYS)]
     starts = [datetime.combine(date, time(), zone) for date in dates]
-    # One scan of the period; the number of the day is computed in the database, the zone's clock changes here.
+    # The counters of the quarters of an hour; the number of the day is computed in the database, the zone's clock here.
     number: Any = case(
-        *((Order.remote_created_at < start, index) for index, start in enumerate(starts[1:])), else_=DAYS - 1
+        *((OrderSlot.starts_at < start, index) for index, start in enumerate(starts[1:])), else_=DAYS - 1
     )
     counted = (
-        select(number, Order.state, func.count(Order.id))
-        .where(Order.shop_id == shop.id, Order.remote_created_at >= starts[0])
-        .where(Order.state.not_in((OrderState.IGNORED, OrderState.CANCELLED)))
-        .group_by(number, Order.state)
+        select(number, OrderSlot.standing, func.sum(OrderSlot.orders))
+        .where(OrderSlot.shop_id == shop.id, OrderSlot.starts_at >= starts[0])
+        .group_by(number, OrderSlot.standing)
     )
     sums = [{"imported": 0, "waiting": 0, "failed": 0} for _ in dates]
-    for index, state, count in s.execute(counted):
-        sums[index]["waiting" if state in _WAITING else state] += count
+    for index, standing, count in s.execute(counted):
+        sums[index][standing] += int(count)
     return [Day(i18n.day(language(), date), **counts) for date, counts in zip(dates, sums, strict=True)]
 
 

@@ -13,7 +13,7 @@ from shopapp.alerts.catalogue import KINDS
 from shopapp.alerts.causes import CAUSES
 from shopapp.alerts.wording import Wording
 from shopapp.i18n import N_
-from shopapp.records.models import Account, AccountStatus, Incident, Order, OrderState, Severity, Shop
+from shopapp.records.models import Account, AccountStatus, Incident, OrderState, OrderTally, Severity, Shop
 from shopapp.shops.preflight import preflight
 from shopapp.web.presentation import _, cause_label, language
 
@@ -113,12 +113,13 @@ def _unstarted(s: Session, shop: Shop) -> list[Line]:
 
 
 def _failed(s: Session, shop: Shop) -> list[Line]:
-    counted = select(Order.cause, Order.channel, func.count(Order.id)).where(
-        Order.shop_id == shop.id, Order.state == OrderState.FAILED
+    tallied = select(OrderTally.reason, Account.channel, OrderTally.orders).join(
+        Account, Account.id == OrderTally.account_id
     )
+    failed = (OrderTally.shop_id == shop.id, OrderTally.state == OrderState.FAILED, OrderTally.orders > 0)
     counts: dict[str, int] = defaultdict(int)
     channels: dict[str, set[str]] = defaultdict(set)
-    for cause, channel, count in s.execute(counted.group_by(Order.cause, Order.channel)):
+    for cause, channel, count in s.execute(tallied.where(*failed)):
         counts[cause] += count
         channels[cause].add(wording.channel_name(channel))
     return [

@@ -8,7 +8,8 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from shopapp.orders.outcome import SKU_CAUSES
-from shopapp.records.models import Account, NotificationChoice, Order, OrderLine, OrderState, Shop
+from shopapp.records import tallies
+from shopapp.records.models import Account, NotificationChoice, OrderState, Shop
 from shopapp.web.presentation import _
 
 
@@ -57,11 +58,9 @@ def _connect(s: Session, shop: Shop) -> Step:
 
 
 def _skus(s: Session, shop: Shop) -> Step:
-    unmatched = exists().where(
-        Order.shop_id == shop.id, Order.state == OrderState.FAILED, Order.cause.in_((*SKU_CAUSES, "no_sku"))
-    )
-    matched = exists().where(OrderLine.shop_id == shop.id, OrderLine.variant_gid != "")
-    waiting, some = s.execute(select(unmatched, matched)).one()
+    counted = tallies.totals(s, shop.id)
+    waiting = any(row.state == OrderState.FAILED and row.reason in (*SKU_CAUSES, "no_sku") for row in counted)
+    some = any(row.state == OrderState.IMPORTED for row in counted)
     link, action = ("/orders?state=failed&cause=sku_unknown", _("See the orders")) if waiting else (
         "/help/skus", _("How SKUs are matched")
     )  # fmt: skip
@@ -86,7 +85,7 @@ def _notifications(s: Session, shop: Shop) -> Step:
 
 
 def _first_order(s: Session, shop: Shop) -> Step:
-    done = s.execute(select(exists().where(Order.shop_id == shop.id, Order.state == OrderState.IMPORTED))).scalar_one()
+    done = any(row.state == OrderState.IMPORTED for row in tallies.totals(s, shop.id))
     return Step(
         _("See the first order"),
         _("It arrives by itself, a few minutes after the sale."),

@@ -1,7 +1,7 @@
 """The stage of the journeys: the application served over HTTP, a merchant at its pages, both clocks moved together.
 
 Every journey is also watched: a call to a remote inside an open transaction fails it, and so do a broken invariant of
-the incidents and a secret in the log.
+the incidents, a secret in the log, and a counter of orders that a recount would correct.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from shopapp.alerts import invariants
 from shopapp.logs import JsonFormatter
-from shopapp.records import db
+from shopapp.records import db, tallies
 from shopapp.shopify_admin import budget, wire
 from tests.journeys.life import Life, forget_what_is_remembered
 from tests.journeys.secrets_seen import Ear, secrets_in
@@ -94,6 +94,7 @@ def _what_holds_after_every_journey(request: pytest.FixtureRequest) -> Iterator[
         logging.getLogger("shopapp").setLevel(logging.NOTSET)
     with db.reading() as s:
         assert invariants.check(s) == []
+        assert tallies.differences(s) == []
         known = secrets_in(s, box)
     told = "\n".join(ear.lines)
     assert not [name for name, secret in known if secret in told]

@@ -46,6 +46,7 @@ class Incident(Base):
             postgresql_where=text("resolved_at IS NULL"),
         ),
         Index("ix_incident_shop_opened", "shop_id", "opened_at"),
+        Index("ix_incident_shop_resolved", "shop_id", "resolved_at"),
         Index("ix_incident_mail", "mail_id"),
     )
 
@@ -127,7 +128,15 @@ class InboxMessage(Base):
     """A message with repair instructions inside the app, read or unread."""
 
     __tablename__ = "inbox_message"
-    __table_args__ = (Index("ix_inbox_message_shop", "shop_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_inbox_message_shop", "shop_id", "created_at"),
+        Index(
+            "ix_inbox_message_unread",
+            "shop_id",
+            sqlite_where=text("read_at IS NULL"),
+            postgresql_where=text("read_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = plain(primary_key=True)
     uid: Mapped[str] = plain(String(32), unique=True, default=new_uid)

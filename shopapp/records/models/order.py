@@ -133,7 +133,10 @@ class OrderLine(Base):
     """One position of an order and the variant it was matched with."""
 
     __tablename__ = "order_line"
-    __table_args__ = (UniqueConstraint("order_id", "line_id"), Index("ix_order_line_shop_sku", "shop_id", "sku"))
+    __table_args__ = (
+        UniqueConstraint("order_id", "line_id"),
+        Index("ix_order_line_shop_sku", "shop_id", "sku", "order_id"),
+    )
 
     id: Mapped[int] = plain(primary_key=True)
     shop_id: Mapped[int] = plain(ForeignKey("shop.id"))

@@ -15,7 +15,10 @@ class UsageEntry(Base):
     """One imported order in the ledger. `gmv_minor` is in the plan currency; None while no rate is known yet."""
 
     __tablename__ = "usage_entry"
-    __table_args__ = (UniqueConstraint("order_id"), Index("ix_usage_entry_shop_at", "shop_id", "at"))
+    __table_args__ = (
+        UniqueConstraint("order_id"),
+        Index("ix_usage_entry_shop_at", "shop_id", "at", "credited_at", "gmv_minor"),
+    )
 
     id: Mapped[int] = plain(primary_key=True)
     shop_id: Mapped[int] = plain(ForeignKey("shop.id"))

@@ -61,7 +61,7 @@ def test_counts_filters_and_the_export(scene: Scene) -> None:
     scene.poll()
     scene.place()
     with db.reading() as s:
-        assert find.counts(s, scene.shop_id) == {"failed": 2, "held": 1}
+        assert find.counts(s, scene.shop_id) == find.Counts({"failed": 2, "held": 1})
         assert find.causes(s, scene.shop_id) == {"sku_unknown": 2}
         failed = find.search(s, scene.shop_id, filters=Filters(state="failed", cause="sku_unknown"))
         assert len(failed.orders) == 2

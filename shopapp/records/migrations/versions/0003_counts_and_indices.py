@@ -85,6 +85,17 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_order_shop_remote", ["shop_id", "remote_order_id"], postgresql_ops={"remote_order_id": PATTERN}
         )
+    with op.batch_alter_table("order_line") as batch_op:
+        batch_op.drop_index("ix_order_line_shop_sku")
+        batch_op.create_index("ix_order_line_shop_sku", ["shop_id", "sku", "order_id"])
+    with op.batch_alter_table("usage_entry") as batch_op:
+        batch_op.drop_index("ix_usage_entry_shop_at")
+        batch_op.create_index("ix_usage_entry_shop_at", ["shop_id", "at", "credited_at", "gmv_minor"])
+    with op.batch_alter_table("incident") as batch_op:
+        batch_op.create_index("ix_incident_shop_resolved", ["shop_id", "resolved_at"])
+    unread = sa.text("read_at IS NULL")
+    with op.batch_alter_table("inbox_message") as batch_op:
+        batch_op.create_index("ix_inbox_message_unread", ["shop_id"], sqlite_where=unread, postgresql_where=unread)
     _partial("ix_order_failed", "state = 'failed'", ["shop_id", "cause", "remote_created_at", "id"])
     _partial("ix_order_held", "state = 'held'", ["shop_id", "held_reason", "remote_created_at", "id"])
     _partial("ix_order_shop_name", "shopify_name <> ''", ["shop_id", "shopify_name"])
@@ -92,6 +103,16 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("inbox_message") as batch_op:
+        batch_op.drop_index("ix_inbox_message_unread")
+    with op.batch_alter_table("incident") as batch_op:
+        batch_op.drop_index("ix_incident_shop_resolved")
+    with op.batch_alter_table("usage_entry") as batch_op:
+        batch_op.drop_index("ix_usage_entry_shop_at")
+        batch_op.create_index("ix_usage_entry_shop_at", ["shop_id", "at"])
+    with op.batch_alter_table("order_line") as batch_op:
+        batch_op.drop_index("ix_order_line_shop_sku")
+        batch_op.create_index("ix_order_line_shop_sku", ["shop_id", "sku"])
     with op.batch_alter_table("order") as batch_op:
         for name in (
             "ix_order_shop_buyer", "ix_order_shop_name", "ix_order_held", "ix_order_failed", "ix_order_shop_remote",
