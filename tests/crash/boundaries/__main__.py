@@ -37,11 +37,14 @@ def main() -> int:
     parser.add_argument("--database", default="", choices=["", "postgres", "sqlite"])
     parser.add_argument("--bugs", action="store_true", help="all seeded bugs, each where it shows best")
     parser.add_argument("--bug", action="append", choices=sorted(BUGS))
+    parser.add_argument(
+        "--near", action="store_true", help="seeded bugs only at boundaries of the kind where they show"
+    )
     parser.add_argument("--json", type=Path, help="write the tallies there as well")
     args = parser.parse_args()
     how = How(args.seed, args.jobs, args.database, args.double, tuple(args.double_of))
     if args.bugs or args.bug:
-        return _bugs(args.bug or list(BUGS), args.share, how, args.json)
+        return _bugs(args.bug or list(BUGS), args.near, args.share, how, args.json)
     tasks = [
         Task(name, mode, 1.0 if name in args.all_of else args.share)
         for name in args.scenario or BY_NAME
@@ -56,11 +59,12 @@ def main() -> int:
     return 1 if any(one.broken for one in (*singles, *doubles)) else 0
 
 
-def _bugs(names: Sequence[str], share: float, how: How, file: Path | None) -> int:
+def _bugs(names: Sequence[str], near: bool, share: float, how: How, file: Path | None) -> int:
     seen = []
     for name in names:
         scenario, mode = BUGS[name].seen_in
-        tally = spread([Task(scenario, mode, share)], replace(how, bug=name))[0][0]
+        task = Task(scenario, mode, share, BUGS[name].near if near else "")
+        tally = spread([task], replace(how, bug=name))[0][0]
         seen.append((name, BUGS[name].what, tally))
     show_bugs(seen)
     _write(file, **{name: [tally] for name, _, tally in seen})

@@ -22,11 +22,12 @@ from tests.crash.boundaries.stage import Stage
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """`sow(stage)` patches this process; `seen_in` is the scenario and mode that show it best."""
+    """`sow(stage)` patches this process; `seen_in` is the scenario and mode that show it best, `near` the boundaries."""
 
     what: str
     sow: Callable[[Stage], None]
     seen_in: tuple[str, str]
+    near: str
 
 
 def _swap(module: Any, name: str, new: Any) -> None:
@@ -122,12 +123,14 @@ def _one_job_id(_: Stage) -> None:
 
 
 BUGS: Mapping[str, Bug] = {
-    "cursor-first": Bug("the cursor is saved before the orders", _cursor_first, ("import", "unique")),
-    "no-look-up": Bug("nothing is looked up before it is sent again", _no_look_up, ("import", "not-unique")),
-    "no-settle-time": Bug("an unanswered send is repeated at once", _no_settle_time, ("import-late", "not-unique")),
-    "acknowledged-first": Bug("200 before the commit", _acknowledged_first, ("webhook-product", "unique")),
-    "sent-again": Bug("a creation is repeated on 502", _sent_again, ("import-502", "not-unique")),
-    "marked-first": Bug("a mail is marked sent before it is", _marked_first, ("mail", "unique")),
-    "job-as-truth": Bug("only the bell's own job does the work", _job_as_truth, ("import", "unique")),
-    "one-job-id": Bug("a fixed, unique id for the job", _one_job_id, ("import", "unique")),
+    "cursor-first": Bug("the cursor is saved before the orders", _cursor_first, ("import", "unique"), "commit of"),
+    "no-look-up": Bug("nothing is looked up before it is sent again", _no_look_up, ("import", "not-unique"), "receive"),
+    "no-settle-time": Bug(
+        "an unanswered send is repeated at once", _no_settle_time, ("import-late", "not-unique"), "receive"
+    ),
+    "acknowledged-first": Bug("200 before the commit", _acknowledged_first, ("webhook-product", "unique"), "serve"),
+    "sent-again": Bug("a creation is repeated on 502", _sent_again, ("import-502", "not-unique"), "receive"),
+    "marked-first": Bug("a mail is marked sent before it is", _marked_first, ("mail", "unique"), "smtp"),
+    "job-as-truth": Bug("only the bell's own job does the work", _job_as_truth, ("import", "unique"), "ring now"),
+    "one-job-id": Bug("a fixed, unique id for the job", _one_job_id, ("import", "unique"), "commit of"),
 }

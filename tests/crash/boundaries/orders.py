@@ -87,8 +87,8 @@ class LateCommit(LostAnswer):
 
     name = "import-late"
     kind = "late_commit"
-    late = 0.25
-    params = MappingProxyType({"seconds": 0.2})
+    late = 0.7
+    params = MappingProxyType({"seconds": 0.6})
 
 
 class Backfill(Import):

@@ -59,13 +59,23 @@ class Tally:
         self.broken += other.broken
 
 
-def points(boundaries: int, share: float, seed: str) -> list[Point]:
-    """Both sides of every boundary, or a seeded share of them."""
-    every = [Point(number, side) for number in range(1, boundaries + 1) for side in SIDES]
-    if share >= 1:
-        return every
-    chosen = random.Random(seed).sample(every, max(1, round(len(every) * share)))
-    return sorted(chosen, key=lambda one: (one.number, one.side))
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Both sides of every boundary, or a seeded `share` of them, or those `near` a name; of these what is our `part`."""
+
+    share: float = 1.0
+    seed: int = 1
+    near: str = ""
+    part: tuple[int, int] = (0, 1)
+
+    def of(self, tally: Tally) -> list[Point]:
+        """The points to die at, in order."""
+        names = enumerate(tally.crossed, 1)
+        every = [Point(number, side) for number, name in names if self.near in name for side in SIDES]
+        if self.share < 1:
+            rng = random.Random(f"{self.seed}:{tally.scenario}:{tally.mode}")
+            every = rng.sample(every, min(len(every), max(1, round(len(every) * self.share))))
+        return sorted(every, key=lambda one: (one.number, one.side))[self.part[0] :: self.part[1]]
 
 
 class Enumerator:
@@ -106,8 +116,19 @@ class Enumerator:
             self.bug(stage)
         play(stage, scene)
 
+    def warm(self, scenario: Scenario, mode: str) -> None:
+        """Play it all in the parent: what is compiled and loaded on the way is there for every child."""
+        stage, scene = self.stage, Scene(MODES[mode])
+        stage.clear()
+        with stage.app.app_context():
+            scenario.prepare(stage, scene)
+            scenario.act(stage, scene)
+            scenario.recover(stage, scene)
+        stage.lay_down()
+
     def count(self, scenario: Scenario, mode: str) -> Tally:
-        """One run without a kill."""
+        """One run without a kill, in a warm parent."""
+        self.warm(scenario, mode)
         tally = Tally(scenario.name, mode)
         found, killed, first = self.once(scenario, mode, ())
         assert first is not None
@@ -115,12 +136,11 @@ class Enumerator:
         tally.boundaries, tally.crossed, tally.window = len(first.crossed), first.crossed, first.window
         return tally
 
-    def singles(self, scenario: Scenario, mode: str, share: float, seed: int, part: tuple[int, int]) -> Tally:
-        """Every single crash (or a share of them); `part` = (which, of how many processes)."""
+    def singles(self, scenario: Scenario, mode: str, chosen: Chosen) -> Tally:
+        """Every single crash, or those chosen."""
         began = time.monotonic()
         tally = self.count(scenario, mode)
-        chosen = points(tally.boundaries, share, f"{seed}:{scenario.name}:{mode}")
-        for point in chosen[part[0] :: part[1]]:
+        for point in chosen.of(tally):
             self._kill(tally, scenario, mode, (point,))
         tally.seconds = time.monotonic() - began
         return tally
