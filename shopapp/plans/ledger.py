@@ -188,7 +188,7 @@ def limit_of(shop: Shop) -> Money:
 def _sum(s: Session, shop_id: int, since: datetime, until: datetime) -> int:
     mine = (UsageEntry.shop_id == shop_id, UsageEntry.at >= since, UsageEntry.at < until)
     found = select(func.coalesce(func.sum(UsageEntry.gmv_minor), 0)).where(*mine, UsageEntry.credited_at.is_(None))
-    return int(s.execute(found).scalar_one())
+    return int(s.execute(found).scalar_one() or 0)
 
 
 def _forecast(used: Money, limit: Money, since: datetime, reset_at: datetime, now: datetime) -> datetime | None:

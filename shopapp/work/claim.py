@@ -9,14 +9,18 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
+from time import sleep as pause
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -31,6 +35,8 @@ BATCH = 32
 THREADS = 16
 SPARE = 4  # claimed beyond the threads of a kind, so that no thread waits for the next claim
 SECONDS = 20.0
+LOOK = 0.1  # seconds between two looks of a drain that lingers
+LOOKED_AHEAD = 4  # so many times the rows wanted are looked at before the shares are gone through
 UNKNOWN_ERROR_DELAY = timedelta(hours=1)
 COLLISION_DELAY = timedelta(seconds=1)
 OUTAGE_DELAY = timedelta(seconds=5)
@@ -45,10 +51,11 @@ def _always() -> Iterable[ColumnElement[bool]]:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claimed row: its id and the token that proves we still hold it."""
+    """One claimed row: its id and the token that proves we still hold it. `share` is whose turn it was."""
 
     id: int
     token: str
+    share: Any = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +82,81 @@ def _due(work: Work, now: datetime) -> list[ColumnElement[bool]]:
     return [model.due_at <= now, free, *work.only()]
 
 
-def claim(s: Session, work: Work, limit: int = BATCH) -> list[Claim]:
-    """Take up to `limit` due rows; oldest due first, dealt out over the shares."""
+def claim(s: Session, work: Work, limit: int = BATCH, busy: Mapping[Any, int] | None = None) -> list[Claim]:
+    """Take up to `limit` due rows: one of each share in turn, the oldest due first.
+
+    `busy` tells how many rows of a share this process works on already: those shares come after the idle ones.
+    """
     now, model = clock.now(), work.model
-    rows = select(model.id).where(*_due(work, now))
-    if work.share:
-        rows = rows.add_columns(getattr(model, work.share))
-    order = work.order() if work.order else model.due_at
-    rows = rows.order_by(order, model.id).limit(limit * (4 if work.share else 1))
-    locked = rows.with_for_update(key_share=True, skip_locked=True) if db.locks_rows(s) else rows
-    ids: list[int] = []
-    taken: dict[Any, int] = {}
-    for row in s.execute(locked):
-        share = row[1] if work.share else None
-        if work.share and taken.get(share, 0) >= work.per_share:
-            continue
-        taken[share] = taken.get(share, 0) + 1
-        ids.append(row[0])
-        if len(ids) == limit:
-            break
+    rows = _waiting(s, work, limit, now)
+    shares = dict(_in_turn(work, rows, busy or {}))
+    ids = _free_of(s, work, list(shares), min(limit, _at_most(work, rows)), now)
     if not ids:
         return []
     token = secrets.token_hex(16)
-    s.execute(update(model).where(model.id.in_(ids)).values(lease_token=token, lease_until=now + work.lease))
-    return [Claim(row_id, token) for row_id in ids]
+    mine = update(model).where(model.id.in_(ids)).values(lease_token=token, lease_until=now + work.lease)
+    s.execute(mine.execution_options(synchronize_session=False))
+    return [Claim(row_id, token, shares[row_id]) for row_id in ids]
+
+
+def _waiting(s: Session, work: Work, limit: int, now: datetime) -> list[tuple[int, Any]]:
+    """(id, share) of the rows to choose from, the oldest due first; no share is missing."""
+    model, most = work.model, limit * LOOKED_AHEAD
+    order = work.order() if work.order else model.due_at
+    share = getattr(model, work.share) if work.share else literal(None)
+    found = select(model.id, share.label("share")).where(*_due(work, now))
+    rows = [(row.id, row.share) for row in s.execute(found.order_by(order, model.id).limit(most))]
+    if not work.share or len(rows) < most:
+        return rows
+    # Many wait, and whoever has waited longest may own all of these. The first few of every share, then.
+    place = func.row_number().over(partition_by=share, order_by=(order, model.id)).label("place")
+    each = found.add_columns(order.label("since"), place).subquery()
+    few = select(each.c.id, each.c.share).where(each.c.place <= work.per_share)
+    firsts = s.execute(few.order_by(each.c.place, each.c.since, each.c.id).limit(most))
+    return list(dict.fromkeys([*((row.id, row.share) for row in firsts), *rows]))
+
+
+def _at_most(work: Work, rows: list[tuple[int, Any]]) -> int:
+    """How many of `rows` a batch may hold; the others only stand in for those that somebody else takes right now."""
+    if not work.share:
+        return len(rows)
+    return sum(min(work.per_share, many) for many in Counter(share for _, share in rows).values())
+
+
+def _in_turn(work: Work, rows: list[tuple[int, Any]], busy: Mapping[Any, int]) -> list[tuple[int, Any]]:
+    """The rows in the order in which they are taken: nobody gets a second one before everybody had one."""
+    if not work.share:
+        return rows
+    taken: Counter[Any] = Counter(busy)
+    places = []
+    for at, (row_id, share) in enumerate(rows):
+        places.append((taken[share], at, row_id, share))
+        taken[share] += 1
+    return [(row_id, share) for _, _, row_id, share in sorted(places, key=lambda one: one[:2])]
+
+
+def _free_of(s: Session, work: Work, ids: list[int], limit: int, now: datetime) -> list[int]:
+    """The first `limit` of `ids` that nobody else is claiming in this moment; locked."""
+    if not ids or not db.locks_rows(s):
+        return ids[:limit]
+    model = work.model
+    chosen = select(model.id).where(model.id.in_(ids), *_due(work, now))
+    in_turn = func.array_position(literal(ids, ARRAY(BigInteger)), cast(model.id, BigInteger))
+    return list(s.scalars(chosen.order_by(in_turn).limit(limit).with_for_update(key_share=True, skip_locked=True)))
 
 
 def held(s: Session, model: type[Row], mine: Claim) -> Row | None:
     """The claimed row, locked, if our lease still holds it; None when another has taken over (then stop)."""
     anything: Any = model
-    found = select(anything).where(anything.id == mine.id, anything.lease_token == mine.token)
-    if db.locks_rows(s):
-        found = found.with_for_update(key_share=True, of=anything)
-    row: Row | None = s.execute(found).unique().scalar_one_or_none()
+    found = _held(anything, db.locks_rows(s))
+    row: Row | None = s.execute(found, {"mine": mine.id, "lease": mine.token}).unique().scalar_one_or_none()
     return row
+
+
+@lru_cache(maxsize=32)
+def _held(model: Any, locking: bool) -> Any:
+    found = select(model).where(model.id == bindparam("mine"), model.lease_token == bindparam("lease"))
+    return found.with_for_update(key_share=True, of=model) if locking else found
 
 
 def release(row: Due, due_at: datetime | None, *, attempt: int | None = None) -> None:
@@ -154,15 +202,25 @@ def _give_back(work: Work, mine: Claim, delay: timedelta, *, used_attempt: bool)
         event(log, "work_not_given_back", logging.WARNING, error=type(error).__name__)
 
 
-def drain(works: Iterable[Work], seconds: float = SECONDS, stop: threading.Event | None = None) -> int:
+def left(works: Iterable[Work]) -> bool:
+    """Whether a row of any of these kinds waits right now."""
+    with db.reading() as s:
+        return any(anything_due(s, work) for work in works)
+
+
+def drain(
+    works: Iterable[Work], seconds: float = SECONDS, stop: threading.Event | None = None, *, linger: float = 0.0
+) -> int:
     """Work on all that is due of these kinds, in threads, until nothing is left or the time is up; how many were handled.
 
-    Each kind has threads of its own, so that a busy one keeps no other waiting.
+    Each kind has threads of its own, so that a busy one keeps no other waiting. With `linger` (seconds) it waits that
+    long for more before it ends: what comes in a steady drip needs no new drain each time.
     """
     ends = clock.monotonic() + seconds
     handled = 0
     kinds = list(works)
-    running: dict[Future[None], Work] = {}
+    running: dict[Future[None], tuple[Work, Claim]] = {}
+    idle_since: float | None = None
     with ExitStack() as stack:
         pools = [stack.enter_context(ThreadPoolExecutor(work.threads, f"drain-{work.name}")) for work in kinds]
         while clock.monotonic() < ends and not (stop and stop.is_set()):
@@ -170,22 +228,35 @@ def drain(works: Iterable[Work], seconds: float = SECONDS, stop: threading.Event
             for work, pool in zip(kinds, pools, strict=True):
                 claims = _claim_more(work, running)
                 found += len(claims)
-                running.update({pool.submit(run, work, mine): work for mine in claims})
+                running.update({pool.submit(run, work, mine): (work, mine) for mine in claims})
             if running:
                 done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 handled += len(done)
-                running = {future: work for future, work in running.items() if future not in done}
+                running = {future: one for future, one in running.items() if future not in done}
+                idle_since = None
             elif not found:
-                break
+                idle_since = idle_since or clock.monotonic()
+                if not _more_comes(kinds, min(ends, idle_since + linger), stop):
+                    break
         done, _ = wait(running)
         handled += len(done)
     event(log, "drained", logging.DEBUG, handled=handled)
     return handled
 
 
-def _claim_more(work: Work, running: dict[Future[None], Work]) -> list[Claim]:
-    room = min(BATCH, work.threads + SPARE - sum(kind is work for kind in running.values()))
+def _more_comes(kinds: list[Work], until: float, stop: threading.Event | None) -> bool:
+    """Wait for due rows until then; whether there are any."""
+    while clock.monotonic() < until and not (stop and stop.is_set()):
+        pause(LOOK)
+        if left(kinds):
+            return True
+    return False
+
+
+def _claim_more(work: Work, running: dict[Future[None], tuple[Work, Claim]]) -> list[Claim]:
+    mine = [claimed.share for kind, claimed in running.values() if kind is work]
+    room = min(BATCH, work.threads + SPARE - len(mine))
     if room < SPARE and running:  # a transaction for one or two rows is not worth it while others are under way
         return []
     with db.writing() as s:
-        return claim(s, work, max(1, room))
+        return claim(s, work, max(1, room), Counter(mine))
