@@ -200,6 +200,17 @@ def test_an_account_without_credentials_has_no_line(stage: Stage) -> None:
         line.line(stage.accounts(shop)[0].id)
 
 
+def test_what_can_wait_leaves_permits_to_what_cannot(stage: Stage) -> None:
+    for _ in range(2):
+        line.permit("test:spared", "0.01", 4, spare=2)
+    with pytest.raises(RateLimited) as waiting:
+        line.permit("test:spared", "0.01", 4, spare=2)
+    assert 90 <= (waiting.value.retry_after or 0) <= 101
+    for _ in range(2):
+        line.permit("test:spared", "0.01", 4)
+    line.permit("test:one", "0.01", 1, spare=5)  # a bucket that holds less than is to be spared is not barred
+
+
 def test_a_bucket_without_permits_says_when_to_come_back(stage: Stage) -> None:
     assert [line.permit("test:bucket", "0.01", 2) for _ in range(2)] == [None, None]
     with pytest.raises(RateLimited) as caught:
