@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -196,6 +197,24 @@ def test_paging_ends_and_only_the_last_page_tells_how_far_it_reaches(key: str) -
     token = facts["token_parameter"]
     assert sent[1].pop(token) == [facts["middle"]["pagination"]["nextToken"]]
     assert sent[0] == sent[1], "filters repeat on every page"
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_period_is_asked_for_by_creation_on_every_page_and_never_by_changes(key: str) -> None:
+    """Imports of older orders and the nightly count rely on it: a day's orders are those placed on that day."""
+    start, end = NOW - timedelta(days=2), NOW - timedelta(days=1)
+    with played(key, _page(key, [], "middle"), _page(key, [])) as play:
+        query = OrderQuery((play.facts["site"],), created_since=start, created_until=end)
+        first = play.channel.search_orders(play.line(), query)
+        last = play.channel.search_orders(play.line(), replace(query, page_token=first.next_token))
+        facts = play.facts["page"]
+        sent = [parse_qs(urlsplit(request.split(b" ")[1].decode()).query) for request in play.server.requests]
+    assert first.next_token
+    assert last.next_token == ""
+    for asked in sent:
+        bounds = [datetime.fromisoformat(asked[name][0]) for name in facts["period_parameters"]]
+        assert bounds == [start, end]
+        assert not set(facts["change_parameters"]) & set(asked)
 
 
 @pytest.mark.parametrize("key", KEYS)
