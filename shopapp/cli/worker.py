@@ -46,9 +46,12 @@ def work(queue: str) -> int:
     1 when the queue is not there (any more): whoever started this starts it again.
     """
     from shopapp import create_app, jobs
+    from shopapp.work import schedule as scheduler
 
     app = create_app()
     jobs.ready()
+    if scheduler.went_back():
+        mind_restored_backup()
     warm(jobs.QUEUES[queue])
     with app.app_context():
         try:
@@ -57,6 +60,15 @@ def work(queue: str) -> int:
             event(log, "queue_unreachable", logging.WARNING, queue=queue, error=type(error).__name__)
             return 1
     return 0
+
+
+def mind_restored_backup() -> None:
+    """The database came from a backup: what it calls a first send may be the second. Look everything up from now on."""
+    from shopapp.orders import place
+
+    with db.writing() as s:
+        waiting = place.distrust(s)
+    event(log, "restored_backup_noticed", logging.WARNING, looked_up=waiting)
 
 
 class _Undone(Exception):
@@ -105,6 +117,5 @@ def schedule() -> int:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    scheduler.beat()
-    scheduler.run(jobs.QUEUES, stop)
+    scheduler.run(jobs.QUEUES, stop, mind_restored_backup)
     return 0

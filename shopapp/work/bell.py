@@ -6,7 +6,9 @@ due rows again and rings. Job arguments are a queue name, never data; the serial
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from datetime import datetime
 from functools import lru_cache
 
 import redis
@@ -55,6 +57,24 @@ def ring(name: str) -> bool:
         event(log, "bell_unreachable", logging.WARNING, queue=name, error=type(error).__name__)
         return False
     return True
+
+
+def remember(note: str, moment: datetime) -> None:
+    """Keep a moment beside the queues: what a restored database has forgotten. Never raises."""
+    if _url:
+        with contextlib.suppress(redis.RedisError):
+            connection().set(f"shopapp:{note}", moment.isoformat())
+
+
+def recall(note: str) -> datetime | None:
+    """The moment kept under that name; None when there is none or the queue does not answer."""
+    if not _url:
+        return None
+    try:
+        kept = connection().get(f"shopapp:{note}")
+        return datetime.fromisoformat(kept.decode()) if isinstance(kept, bytes) else None
+    except (redis.RedisError, ValueError):
+        return None
 
 
 def ping() -> bool:
