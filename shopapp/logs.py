@@ -90,9 +90,10 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # These two print whole requests and job arguments below WARNING.
+    # These print whole requests, job arguments and rows below WARNING.
     for noisy in (
         "alembic",
+        "sqlalchemy",
         "httpx",
         "httpcore",
         "urllib3",

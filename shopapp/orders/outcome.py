@@ -62,7 +62,8 @@ def fail(s: Session, row: Order, cause: str, words: str = "", **params: Any) -> 
     row.state, row.held_reason = OrderState.FAILED, ""
     row.cause, row.cause_words = cause, words
     row.cause_params = {**params, "rechecks": left - 1} if left > 0 else params
-    row.due_at = clock.now() + RECHECK.get(left, DAILY)
+    # Without its buyer it would be fetched anew for each try: from then on somebody asks for it.
+    row.due_at = clock.now() + RECHECK.get(left, DAILY) if row.purged_at is None else None
     note(s, row, "order_failed", words, cause=cause, **params)
     incidents.open_(s, row.shop_id, FAILED, subject(row), {**naming(s, row), "cause": cause, **params}, words)
     event(log, "order_failed", order=row.id, shop=row.shop_id, cause=cause)
@@ -79,6 +80,8 @@ def hold(s: Session, row: Order, reason: HeldReason) -> None:
     """Let it wait. Only an order of an unknown state is told about; the others say so on their page."""
     if (row.state, row.held_reason) != (OrderState.HELD, reason):
         note(s, row, "order_held", reason=reason.value)
+    if row.cause:  # it had failed and was about to be tried again: what comes of that is seen when it goes on
+        settle(s, row, "held")
     row.state, row.held_reason, row.due_at = OrderState.HELD, reason, None
     if reason == HeldReason.UNKNOWN:
         params = {**naming(s, row), "remote_state": row.remote_state}

@@ -90,6 +90,9 @@ def _begin(mine: Claim) -> Job | None:
             release(row, None if shop.status == ShopStatus.UNINSTALLED else clock.now() + SHOP_PAUSED)
             return None
         if row.state in jobs.SENDABLE:
+            if row.state == OrderState.FAILED and row.purged_at is not None:
+                release(row, None)  # its buyer is forgotten: it is fetched again only when somebody asks for it
+                return None
             if row.backfill and _bind_prior(s, row, shop):
                 return None
             if row.sends == 0 and intent.must_wait(s, row, shop, sure=False):

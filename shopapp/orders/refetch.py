@@ -12,7 +12,7 @@ from shopapp import clock, verdict
 from shopapp.accounts import line
 from shopapp.orders import absorb, outcome
 from shopapp.records import db
-from shopapp.records.models import Account, Order
+from shopapp.records.models import Account, Order, OrderState
 from shopapp.work.claim import Claim, held, release
 
 LEAST = timedelta(hours=1)
@@ -33,6 +33,9 @@ def again(mine: Claim, account_id: int, remote_order_id: str, site: str) -> None
     with db.writing() as s:
         row = held(s, Order, mine)
         if row is None:
+            return
+        if row.state == OrderState.FAILED and row.purged_at is not None:  # its buyer was forgotten while we asked
+            release(row, None)
             return
         account = s.get_one(Account, account_id)
         absorb.page(s, account, [read], absorb.Sweep(backfill=row.backfill))

@@ -61,7 +61,8 @@ def _failed(shop_id: int) -> Select[Order]:
 
 
 def _now(s: Session, row: Order, event_key: str) -> int:
-    row.due_at, row.attempt = clock.now(), 0
+    # A forgotten buyer is needed again, and is forgotten anew in time.
+    row.due_at, row.attempt, row.purged_at = clock.now(), 0, None
     if event_key:
         outcome.note(s, row, event_key)
     return 1

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from shopapp.logs import JsonFormatter, context, event, redact
+from shopapp.logs import JsonFormatter, configure, context, event, redact
 
 SECRETS = [
     "Atza|IwEBIabc.def-123",
@@ -62,3 +62,16 @@ def test_a_line_is_json_with_context_and_a_masked_trace() -> None:
     assert first["mail"] == "[e-mail]"
     assert "hidden" not in second["trace"]
     assert "ValueError" in second["trace"]
+
+
+def test_no_library_prints_rows_or_requests_even_when_everything_is_logged() -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        configure("DEBUG")
+        for name in ("sqlalchemy.engine", "sqlalchemy.pool", "urllib3.connectionpool", "rq.worker", "httpx"):
+            assert not logging.getLogger(name).isEnabledFor(logging.INFO), name
+        assert logging.getLogger("shopapp.orders").isEnabledFor(logging.DEBUG)
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)

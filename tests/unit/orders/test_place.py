@@ -337,3 +337,18 @@ def test_development_shops_are_filled_at_the_pace_shopify_allows(scene: Scene) -
     assert states.count(OrderState.IMPORTED) == 5
     assert states.count(OrderState.FAILED) == 0
     assert states.count(OrderState.RECEIVED) == 2
+
+
+def test_a_failed_order_that_meets_the_end_of_the_plan_is_held_and_no_longer_failed(scene: Scene) -> None:
+    (order_id,) = scene.sell(sku="NO-SUCH")
+    scene.poll()
+    scene.place()
+    assert scene.row(order_id).state == OrderState.FAILED
+    with db.writing() as s:
+        s.get_one(Shop, scene.shop_id).trial_ends_at = clock.now()
+        retry.retry_all(s, scene.shop_id, "1")
+    scene.place()
+    row = scene.row(order_id)
+    assert (row.state, row.held_reason, row.cause) == (OrderState.HELD, HeldReason.PLAN, "")
+    with db.reading() as s:
+        assert invariants.check(s) == []
