@@ -25,7 +25,7 @@ OTHERS = "UPDATE chore SET due_at = NULL WHERE name <> 'own_secrets'"
 def measure(rings: int, folder: Path) -> list[float]:
     """Seconds from each ring until its work started, sorted. Runs on PostgreSQL, the clock on the wall."""
     house = House(folder, postgres=True, scheduler=False)
-    found = []
+    found: list[float] = []
     try:
         house.start()
         house.wait()
