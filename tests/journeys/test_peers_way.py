@@ -216,23 +216,3 @@ def test_sync_now_shows_queued_then_running_then_the_result(life: Life) -> None:
         life.sell(seller, sku="A-1", count=3)
         life.work(minutes=5)
         assert "3 orders wait" in settled(life.merchant.visit(f"/accounts/{account_id}"))
-
-
-def test_fifty_poison_orders_stop_none_of_the_good_ones(life: Life) -> None:
-    """Complaint 2 of the field: bad orders at the head are flagged each with its reason, and the cursor moves."""
-    life.product("A-1")
-    seller = life.seller()
-    account_id = life.connect(seller)
-    life.work(minutes=1)
-    cursor = life.account(account_id).cursor_at
-    bad = [life.sell(seller, sku=f"NO-{number}")[0] for number in range(20)]
-    good = life.sell(seller, sku="A-1", count=40)
-    life.work(minutes=5)
-    life.work(minutes=1)
-    assert sorted(life.created()) == sorted(good)
-    flagged = {one.params["remote_order_id"]: one.params["skus"] for one in life.incidents("order_import_failed")}
-    assert flagged == {order_id: [f"NO-{number}"] for number, order_id in enumerate(bad)}
-    moved = life.account(account_id).cursor_at
-    assert moved is not None
-    assert cursor is not None
-    assert moved > cursor
