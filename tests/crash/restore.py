@@ -27,7 +27,7 @@ from tests.crash.load import Control, Load, open_place
 from tests.crash.processes import ROOT, send, until
 from tests.stage.postgres import find_postgres
 
-SCALE = 30.0
+SCALE = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +75,20 @@ def _postgres(house: House, program: str, *arguments: str) -> None:
 
 def play(plan: Backup, folder: Path) -> Verdict:
     """One restore; what the ledger says afterwards."""
-    house = House(folder, SCALE, {"POLL_SECONDS": "30"}, postgres=plan.postgres)
+    house = House(folder, SCALE, {"POLL_SECONDS": "40"}, postgres=plan.postgres)
     control = Control(house.box_url)
     load: Load | None = None
     try:
         house.start()
         house.wait()
         places = [open_place(control, house.app_url, unique_ids=unique) for unique in (False, True)]
-        load = Load(control, places, 4.0, plan.seed)
+        load = Load(control, places, 6.0, plan.seed)
         load.calm.set()
         load.start()
         created = Created(control)
         until(lambda: all(created.of(one) for one in places), "orders are imported", 60)
         _hold(house)
-        time.sleep(120 / SCALE)  # a few polls: orders are found, none is sent
+        time.sleep(150 / SCALE)  # a few polls: orders are found, none is sent
         _save(house, folder / "backup")
         known = sum(len(one.good) for one in places)
         _go_on(house)

@@ -42,7 +42,7 @@ class Plan:
     scale: float = 12.0
     settle: int = 90
     rate: float = 3.0
-    gap: float = 0.5
+    gap: float = 0.4
     probe: int = 0
     premises: str = "house"
     postgres: bool = False
@@ -175,23 +175,31 @@ class Run:
         return any(at > moment and order_id in made for order_id, at in list(place.good.items()))
 
     def strike_all(self, load: Load) -> None:
-        """The kills of the plan; every `probe`-th happens without accidents around it, and its recovery is timed."""
+        """The kills of the plan, one to three at a time; every `probe`-th alone and without accidents, to be timed."""
         order = [name for name in TIMED if name in self.killer.targets]
-        turn = 0
+        if self.plan.premises == "demo" and self.plan.supervisor:
+            self.told(self.killer.strike("supervisor"))  # the rarest there: at least once
+        turn, next_timed = 0, self.plan.probe or self.plan.kills + 1
         while self.killer.count < self.plan.kills:
-            timed = self.plan.probe and (self.killer.count + 1) % self.plan.probe == 0
-            if timed:
+            if self.killer.count + 1 >= next_timed:
                 self.settle_down(load)
+                what = self.told(self.killer.strike(order[turn % len(order)]))
+                if what:
+                    turn, next_timed = turn + 1, next_timed + self.plan.probe
+                    self.recover(what)
+                load.calm.clear()
+                continue
             time.sleep(self.plan.gap * self.rng.uniform(0.2, 1.8))
-            what = self.killer.strike(order[turn % len(order)] if timed else "")
-            if what and self.plan.kills <= 60:
-                say(f"kill {self.killer.count}: {what}")
-            elif what and not self.killer.count % 50:
-                say(f"{self.killer.count} kills, {sum(len(one.good) for one in self.places)} orders sold")
-            if what and timed:
-                turn += 1
-                self.recover(what)
-            load.calm.clear()
+            for _ in range(min(self.rng.choice((1, 1, 2, 3)), self.plan.kills - self.killer.count)):
+                self.told(self.killer.strike())
+
+    def told(self, what: str) -> str:
+        """Say what was struck, now and then in long runs."""
+        if what and self.plan.kills <= 60:
+            say(f"kill {self.killer.count}: {what}")
+        elif what and not self.killer.count % 50:
+            say(f"{self.killer.count} kills, {sum(len(one.good) for one in self.places)} orders sold")
+        return what
 
     def stuck(self) -> int:
         """Rows still claimed long after their lease, and bells still called started: 0 once all has been taken up."""
