@@ -112,7 +112,8 @@ class Http:
     """Calls with deadline, size cap and pacing. One per process is enough; safe for threads and after a fork.
 
     `hosts` lists where calls may go (see transport.Hosts). `pace(key, rate, burst)` takes a permit or raises
-    RateLimited; `observe(key, rate)` hears the rate that the remote states. `now` reads dates in headers.
+    RateLimited; `observe(key, rate)` hears the rate that the remote states, `refused(key, seconds)` that it took a
+    call for one too many, with the seconds it asks to wait (None: not told). `now` reads dates in headers.
     """
 
     def __init__(
@@ -122,12 +123,14 @@ class Http:
         now: Callable[[], datetime],
         pace: Callable[[str, str, int], None] = _unpaced,
         observe: Callable[[str, str], None] | None = None,
+        refused: Callable[[str, float | None], None] | None = None,
         seconds: float = 30,
         cap: int = 20_000_000,
     ) -> None:
         self.hosts = Hosts(hosts)
         self.pace = pace
         self.observe = observe
+        self.refused = refused
         self.now = now
         self._limits: tuple[float, int] = (seconds, cap)
         self._lock = threading.Lock()
@@ -226,6 +229,8 @@ class Http:
         stated = response.headers.get("x-amzn-RateLimit-Limit")
         if stated and bucket is not None and self.observe is not None:
             self.observe(bucket.key, stated)
+        if response.status_code == 429 and bucket is not None and self.refused is not None:
+            self.refused(bucket.key, retry_after(response.headers.get("Retry-After", ""), self.now()))
         return response
 
     def _nonsense(self, answer: Answer, words: str) -> Transient:

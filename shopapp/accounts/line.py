@@ -117,7 +117,7 @@ def http_of(channel: Channel, spare: int = 0) -> Http:
 
 @lru_cache(maxsize=64)
 def _http(hosts: tuple[str, ...], spare: int) -> Http:
-    return Http(hosts, now=clock.now, pace=partial(permit, spare=spare), observe=heed)
+    return Http(hosts, now=clock.now, pace=partial(permit, spare=spare), observe=heed, refused=hold_off)
 
 
 def permit(key: str, rate: str, burst: int, spare: int = 0) -> None:
@@ -153,6 +153,19 @@ def heed(key: str, stated: str) -> None:
     if len(_heeded) > HEED_MOST:
         _heeded.clear()
     _heeded[key] = (stated, int(clock.wall()) // HEED_SECONDS)
+
+
+def hold_off(key: str, seconds: float | None) -> None:
+    """The channel refused a call as one too many: its bucket is empty whatever ours says, and shut for `seconds`.
+
+    Told to the shared bucket, so that neither another caller nor the next try runs into the same refusal.
+    """
+    try:
+        pace.learn(key, 0)
+        if seconds:
+            pace.block(key, seconds)
+    except (redis.RedisError, RuntimeError) as error:
+        event(log, "pace_unreachable", logging.DEBUG, error=type(error).__name__)
 
 
 def _rate(stated: str) -> float | None:

@@ -309,6 +309,17 @@ def test_the_stated_rate_is_observed() -> None:
     assert heard == [("a", "0.02")]
 
 
+@pytest.mark.parametrize(("header", "seconds"), [("Retry-After: 7\r\n", 7), ("", None)])
+def test_a_call_that_was_one_too_many_is_told_to_whoever_keeps_the_bucket(header: str, seconds: float | None) -> None:
+    heard: list[tuple[str, float | None]] = []
+    play = answer(b"{}", status="429 Slow Down", headers=header)
+    with served(play, refused=lambda key, wait: heard.append((key, wait))) as (http, server):
+        for bucket in (Bucket("a", "0.5", 30), None):
+            with pytest.raises(RateLimited):
+                ask(http, server, bucket=bucket)
+    assert heard == [("a", seconds)]
+
+
 def test_nothing_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
