@@ -16,6 +16,7 @@ from shopapp.orders import place
 from shopapp.records import db
 from shopapp.records.models import Account, InboxMessage, Incident, Order, Shop
 from tests.sandbox.merchant import Merchant, Page
+from tests.stage import buckets
 from tests.stage.box import Box
 
 DE, FR = "A1PA6795UKMFR9", "A13V1IB3VIYZZH"
@@ -62,6 +63,7 @@ class Life:
         """Let time pass for us and for the sandbox alike; nothing works meanwhile."""
         clock.travel(by=timedelta(**by), freeze=self.still)
         self.box.set_clock(clock.now())
+        buckets.refill()
 
     def stand_still(self, still: bool = True) -> None:
         """From now on our clock moves only when told; False: it runs again."""

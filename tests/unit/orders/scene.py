@@ -20,6 +20,7 @@ from shopapp.records import db
 from shopapp.records.models import Account, JournalEntry, Order, Shop
 from shopapp.work import claim
 from shopapp.work.claim import Work
+from tests.stage import buckets
 from tests.stage.box import Box
 from tests.stage.queue import Queue
 from tests.unit.shops.ground import Ground, ready_ground
@@ -72,6 +73,7 @@ class Scene:
     def wait(self, seconds: float) -> None:
         """Let our time pass."""
         clock.travel(by=timedelta(seconds=seconds))
+        buckets.refill()
 
     def row(self, order_id: str) -> Order:
         """The order as we have it, its lines loaded."""
