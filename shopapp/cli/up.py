@@ -62,7 +62,7 @@ def web_command(host: str, port: int, processes: int) -> list[str]:
     """gunicorn with threads: pure Python, everywhere. Access logs are off: their addresses would hold ID tokens."""
     return [
         sys.executable, "-m", "gunicorn", "--chdir", str(ROOT), "--worker-class", "gthread", "--workers", str(processes),
-        "--threads", "8", "--bind", f"{host}:{port}", "--graceful-timeout", "20", "--timeout", "60",
+        "--threads", "16", "--bind", f"{host}:{port}", "--graceful-timeout", "20", "--timeout", "60",
         "--keep-alive", "15", "--log-level", "warning", "--no-control-socket", "app:app",
     ]  # fmt: skip
 

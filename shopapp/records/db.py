@@ -224,6 +224,19 @@ def insert_new(s: Session, model: type[Base], row: dict[str, Any], *, key: Seque
     return s.execute(statement.returning(key_column)).first() is not None
 
 
+def keep(model: type[Base], rows: Sequence[dict[str, Any]], *, key: Sequence[str]) -> None:
+    """Insert `rows` where `key` does not exist yet, all in one statement that is its own transaction: one way there and
+    back, where a session takes four. Committed when this returns; at most 64 rows."""
+    make: Any = postgresql.insert if engine().dialect.name == "postgresql" else sqlite.insert
+    table: Any = model.__table__
+    statement = make(table).on_conflict_do_nothing(index_elements=list(key))
+    bind = engine()
+    options = {"isolation_level": "AUTOCOMMIT"} if bind.dialect.name == "postgresql" else {"begin": "IMMEDIATE"}
+    with bind.connect().execution_options(**options) as connection, connection.begin():
+        # Asked to give something back, the rows go in one statement and not in one each.
+        connection.execute(statement.returning(*table.primary_key), list(rows))
+
+
 def add_up(s: Session, model: type[Base], rows: Sequence[dict[str, Any]], *, key: Sequence[str], total: str) -> None:
     """Add the `total` of each row to the stored one of the same `key`; a row that is not there yet begins with it."""
     make: Any = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert

@@ -1,13 +1,14 @@
 """Deliveries on their way into the database: committed in groups, then the bell. Decides nothing about what they mean.
 
-Threads that bring a delivery at the same time share a transaction: who gets the lock commits all that wait, the others
-find theirs done. A delivery is known as taken in only after that commit, so its sender hears nothing earlier.
+Threads that bring a delivery at the same time share a transaction: one of them commits for all that wait and wakes them,
+and hands on to the next one who came meanwhile. A delivery is known as taken in only after that commit, so its sender
+hears nothing earlier.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shopapp import clock
@@ -18,6 +19,7 @@ from shopapp.work import bell
 
 KEY = ("shop_domain", "webhook_id")
 AT_ONCE = 64  # deliveries of one transaction at most
+GATHER = 0.002  # seconds for which a transaction waits for more deliveries: in a burst most of them share it
 
 
 class NotKept(Exception):
@@ -26,16 +28,18 @@ class NotKept(Exception):
 
 @dataclass(slots=True)
 class _Ticket:
-    """One delivery that waits to be committed."""
+    """One delivery that waits to be committed; `woken` is locked until its thread is to go on."""
 
     row: dict[str, Any]
     done: bool = False
     kept: bool = False
+    woken: threading.Lock = field(default_factory=threading.Lock)
 
 
 _waiting: list[_Ticket] = []
 _listing = threading.Lock()
-_committing = threading.Lock()
+_led = False  # somebody commits just now, and will hand on to the oldest that waits then
+_pause = threading.Event()
 
 
 def take_in(delivery: Delivery) -> None:
@@ -43,17 +47,20 @@ def take_in(delivery: Delivery) -> None:
 
     Raises NotKept, or what the database raised, when nothing of it may be there.
     """
-    ticket, led = _Ticket(_row(delivery)), False
+    global _led
+    ticket = _Ticket(_row(delivery))
+    ticket.woken.acquire()
     with _listing:
         _waiting.append(ticket)
-    with _committing:
-        while not ticket.done:
-            _commit()
-            led = True
-    if not ticket.kept:
-        raise NotKept
-    if led:  # whoever committed rings once for all of its group
-        bell.ring("now")
+        alone, _led = not _led, True
+    if not alone:
+        ticket.woken.acquire()
+    if ticket.done:
+        if not ticket.kept:
+            raise NotKept
+        return
+    _commit(ticket)
+    bell.ring("now")  # once for all of the group
 
 
 def _row(delivery: Delivery) -> dict[str, Any]:
@@ -72,8 +79,10 @@ def _row(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _commit() -> None:
-    """Commit what has waited longest, all or nothing."""
+def _commit(mine: _Ticket) -> None:
+    """Commit what has waited longest, all or nothing; `mine` is the oldest. Then wake the others, and who is next."""
+    global _led
+    _pause.wait(GATHER)
     with _listing:
         group = _waiting[:AT_ONCE]
         del _waiting[:AT_ONCE]
@@ -81,9 +90,14 @@ def _commit() -> None:
     rows = sorted((ticket.row for ticket in group), key=lambda row: (row["shop_domain"], row["webhook_id"]))
     kept = False
     try:
-        with db.writing() as s:
-            db.upsert(s, Receipt, rows, key=KEY)
+        db.keep(Receipt, rows, key=KEY)
         kept = True
     finally:
+        with _listing:
+            heir = _waiting[:1]
+            _led = bool(heir)
         for ticket in group:
             ticket.done, ticket.kept = True, kept
+        for ticket in (*group, *heir):
+            if ticket is not mine:
+                ticket.woken.release()

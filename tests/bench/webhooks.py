@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -70,9 +71,27 @@ def environment(database: str, queue_url: str, data: Path) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: its port and its process."""
+
+    port: int
+    pid: int
+
+    def cpu(self) -> float:
+        """Seconds of processor that it and its processes used so far; 0 where nobody tells."""
+        spent = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                fields = path.read_text().rsplit(")", 1)[1].split()
+                if self.pid in (int(path.parent.name), int(fields[1])):
+                    spent += int(fields[11]) + int(fields[12])
+        return spent / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def running(command: list[str], env: Mapping[str, str], port: int) -> Iterator[None]:
-    """A server as a process of ours, until it listens and then until the block ends."""
+def running(command: list[str], env: Mapping[str, str], port: int) -> Iterator[Server]:
+    """A server as a process of ours, from when it listens until the block ends."""
     begin = partial(die_with_parent, parent=os.getpid())
     process = subprocess.Popen(command, env=dict(env), cwd=ROOT, stdout=subprocess.DEVNULL, preexec_fn=begin)
     try:
@@ -86,7 +105,7 @@ def running(command: list[str], env: Mapping[str, str], port: int) -> Iterator[N
         else:
             raise RuntimeError(f"{command[0]} does not listen")
         time.sleep(1.0)  # the other processes of the server come up
-        yield
+        yield Server(port, process.pid)
     finally:
         process.terminate()
         process.wait(30)
@@ -135,29 +154,48 @@ def burst(engine: Engine, env: Mapping[str, str], port: int, args: argparse.Name
     }
 
 
+@dataclass
+class Rounds:
+    """What one server did in all its rounds."""
+
+    rates: list[float] = field(default_factory=list)
+    cpu: float = 0.0
+    sent: int = 0
+    refused: int = 0
+    ids: set[str] = field(default_factory=set)
+
+    def play(self, server: Server, secret: str, args: argparse.Namespace) -> None:
+        """One closed-loop round."""
+        before = server.cpu()
+        seen = load.closed(server.port, load.deliveries(secret, server.port), args.requests, args.at_once)
+        self.rates.append(seen.rate)
+        self.cpu += server.cpu() - before
+        self.sent += len(seen.statuses)
+        self.refused += seen.refused
+        self.ids |= seen.ids
+
+    def figures(self, name: str) -> dict[str, float | str]:
+        """Median deliveries a second, and processor time of the server per delivery."""
+        each = 1_000_000 * self.cpu / self.sent
+        return {f"{name}_per_second": round(statistics.median(self.rates)), f"{name}_cpu_us": round(each)}
+
+
 def compare(
-    engine: Engine, env: Mapping[str, str], ports: tuple[int, int | None], args: argparse.Namespace
+    engine: Engine, secret: str, servers: dict[str, Server], args: argparse.Namespace
 ) -> dict[str, float | str]:
     """Closed-loop rounds, ours and the rival's in turn; the median of each."""
-    secret, rates = env["SHOPIFY_API_SECRET"], {"ours": [], "node": []}  # type: dict[str, list[float]]
-    refused, ids = 0, set()
+    rounds = {name: Rounds() for name in servers}
     for _ in range(args.rounds):
-        for name, port in (("ours", ports[0]), ("node", ports[1])):
-            if port is None:
-                continue
-            seen = load.closed(port, load.deliveries(secret, port), args.requests, args.at_once)
-            rates[name].append(seen.rate)
-            refused += seen.refused
-            if name == "ours":
-                ids |= seen.ids
-    found: dict[str, float | str] = {
-        "ours_per_second": round(statistics.median(rates["ours"])),
-        "ours_lost": len(ids - _stored(engine)),
-        "refused": refused,
-    }
-    if rates["node"]:
-        found["node_per_second"] = round(statistics.median(rates["node"]))
-        found["node_ratio"] = round(statistics.median(rates["ours"]) / statistics.median(rates["node"]), 2)
+        for name, server in servers.items():
+            rounds[name].play(server, secret, args)
+    found: dict[str, float | str] = {}
+    for name, played in rounds.items():
+        found |= played.figures(name)
+        found[f"{name}_refused"] = played.refused
+    found["ours_lost"] = len(rounds["ours"].ids - _stored(engine))
+    if "node" in rounds:
+        rates = {name: statistics.median(played.rates) for name, played in rounds.items()}
+        found["node_ratio"] = round(rates["ours"] / rates["node"], 2)
     return found
 
 
@@ -194,14 +232,16 @@ def _measure(args: argparse.Namespace, folder: Path, engine: Engine, env: dict[s
     why = "left out" if args.no_rival else "its driver speaks PostgreSQL" if args.database == "sqlite" else ""
     why = why or install_rival(folder)
     found: dict[str, float | str] = {"database": args.database, "processes": args.processes}
-    with running(ours(port, args.processes), env, port):
+    with running(ours(port, args.processes), env, port) as server:
         found |= burst(engine, env, port, args)
         if why:
-            return found | compare(engine, env, (port, None), args) | {"node": why}
+            return found | compare(engine, env["SHOPIFY_API_SECRET"], {"ours": server}, args) | {"node": why}
         with engine.begin() as connection:
             connection.execute(text(RIVAL_TABLE))
-        with running(["node", str(ROOT / "tests/bench/rival.mjs")], rival_environment(env, other, folder), other):
-            return found | compare(engine, env, (port, other), args)
+        node = ["node", str(ROOT / "tests/bench/rival.mjs")]
+        with running(node, rival_environment(env, other, folder), other) as rival:
+            servers = {"ours": server, "node": rival}
+            return found | compare(engine, env["SHOPIFY_API_SECRET"], servers, args)
 
 
 def run(args: argparse.Namespace) -> dict[str, float | str]:

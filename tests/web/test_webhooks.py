@@ -4,15 +4,19 @@ import base64
 import hashlib
 import hmac
 import secrets
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from werkzeug.test import Client
 
 from shopapp import clock
 from shopapp.records import db, migrate
@@ -160,3 +164,70 @@ def test_readiness_needs_the_tables(ground: Ground, client: FlaskClient) -> None
     db.Base.metadata.tables["chore"].drop(db.engine())
     assert health.troubles() == ["database"]
     assert client.get("/readyz").status_code == 503
+
+
+def burst(client: FlaskClient, requests: list[dict[str, str]]) -> list[int]:
+    def post(headers: dict[str, str]) -> int:
+        return client.application.test_client().post("/webhooks/shopify", data=BODY, headers=headers).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(post, requests))
+
+
+@both_databases
+def test_of_a_burst_nothing_is_lost_and_copies_are_kept_once(ground: Ground, client: FlaskClient) -> None:
+    once = [signed(ground) for _ in range(200)]
+    assert burst(client, [*once, *once[::4]]) == [200] * 250
+    ids = [row.webhook_id for row in stored()]
+    assert sorted(ids) == sorted(one["X-Shopify-Webhook-Id"] for one in once)
+    assert bell.queue("now").count >= 1
+
+
+@both_databases
+def test_a_burst_into_a_database_that_fails_is_not_acknowledged_and_the_next_one_is_kept(
+    ground: Ground, client: FlaskClient
+) -> None:
+    table = db.Base.metadata.tables["receipt"]
+    table.drop(db.engine())
+    once = [signed(ground) for _ in range(40)]
+    assert set(burst(client, once)) == {503}
+    table.create(db.engine())
+    assert burst(client, once) == [200] * 40
+    assert len(stored()) == 40
+
+
+@both_databases
+def test_nobody_hears_of_a_delivery_before_it_is_committed(
+    ground: Ground, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, go_on, real = threading.Event(), threading.Event(), db.keep
+
+    def slow(*args: Any, **more: Any) -> None:
+        reached.set()
+        assert go_on.wait(20)
+        real(*args, **more)
+
+    monkeypatch.setattr(db, "keep", slow)
+    with ThreadPoolExecutor(1) as pool:
+        answers = pool.submit(burst, client, [signed(ground) for _ in range(12)])
+        assert reached.wait(20)
+        time.sleep(0.2)
+        assert not answers.done()
+        assert stored() == []
+        go_on.set()
+        assert answers.result(20) == [200] * 12
+    assert len(stored()) == 12
+
+
+def test_the_door_answers_before_the_application_and_passes_everything_else_on(ground: Ground) -> None:
+    def application(_environ: Any, start_response: Any) -> list[bytes]:
+        start_response("204 No Content", [])
+        return []
+
+    client = Client(webhooks.Door(application))
+    assert client.post("/webhooks/shopify", data=BODY, headers=signed(ground)).status_code == 200
+    assert client.post("/webhooks/shopify", data=BODY).status_code == 401
+    assert client.post("/webhooks/shopify", data=b"x" * (webhooks.LARGEST + 1)).status_code == 413
+    assert client.get("/webhooks/shopify").status_code == 204
+    assert client.post("/webhooks/shopify/", data=BODY, headers=signed(ground)).status_code == 204
+    assert len(stored()) == 1

@@ -3,13 +3,17 @@
 import base64
 import hashlib
 import hmac
+import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shopapp import runtime
 from shopapp.config import Config
 from shopapp.shopify_admin import webhooks
+from shopapp.shopify_admin.tokens import library
 from shopapp.shopify_admin.webhooks import Delivery
 from tests.unit.shops.ground import asked
 
@@ -19,6 +23,10 @@ KNOWN = "B23tXN681gZ0qIWNRrgtzBE9XSDo5yaUu6wfmhu3a7g="  # of BODY with "test_sec
 
 @pytest.fixture(autouse=True)
 def _settings() -> None:
+    _use_settings()
+
+
+def _use_settings() -> None:
     env = {"SHOPIFY_API_KEY": "key", "SHOPIFY_API_SECRET": "test_secret_key", "SHOPIFY_API_SECRET_OLD": "older_secret"}
     runtime.setup(Config.load(env, serving=False))
 
@@ -88,3 +96,13 @@ def test_a_missing_time_is_no_reason_to_refuse() -> None:
     found = heard(Triggered_At="yesterday")
     assert isinstance(found, Delivery)
     assert found.triggered_at is None
+
+
+@given(body=st.binary(max_size=60), secret=st.sampled_from(["test_secret_key", "older_secret", "another"]))
+def test_our_verdict_is_that_of_shopifys_own_library(body: bytes, secret: str) -> None:
+    _use_settings()
+    message = b'{"a": ' + json.dumps(body.decode("latin-1")).encode() + b"}"
+    headers = {"X-Shopify-Hmac-Sha256": sign(secret, message)}
+    asked_of = {"method": "POST", "headers": headers, "url": "https://app.test", "body": message.decode()}
+    theirs = library().verify_webhook_req(asked_of)
+    assert isinstance(heard(message, Hmac_Sha256=headers["X-Shopify-Hmac-Sha256"]), Delivery) is theirs.ok
