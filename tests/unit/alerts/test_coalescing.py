@@ -174,3 +174,47 @@ def test_two_first_mails_of_the_same_moment_become_one(shop_id: int, post: PostO
     stage.deliver()
     assert post.subjects == ["2 accounts need you: Nordic (Amazon), Outlet (Amazon)"]
     assert sorted(mail.state for mail in stage.mails()) == [MailState.CANCELLED, MailState.SENT]
+
+
+def _told(mails: list[stage.Arrived]) -> str:
+    """What mails say, and what is attached to them."""
+    told = ""
+    for mail in mails:
+        told += mail.body("plain")
+        for part in mail.parsed.iter_attachments():
+            table = part.get_content()
+            told += table.decode() if isinstance(table, bytes) else table
+    return told
+
+
+def test_five_hundred_failures_of_one_cause_in_ten_minutes_are_one_mail_at_once_and_one_digest(
+    shop_id: int, post: PostOffice
+) -> None:
+    """And however long it goes on: at most four mails an hour, and every order reachable from one of them."""
+    stage.tick(shop_id, Category.ORDER_IMPORT_FAILED)
+    sent: list[float] = []
+
+    def go_on(seconds: float) -> None:
+        stage.pass_time(seconds)
+        stage.deliver()
+        sent.extend([(clock.now() - stage.START).total_seconds()] * (len(post.arrived) - len(sent)))
+
+    for number in range(500):
+        stage.failed(shop_id, number)
+        go_on(1.2)
+    assert len(post.arrived) == 1
+    assert sent[0] <= 60
+    for _ in range(15):
+        go_on(60)
+    assert len(post.arrived) == 2
+    told = _told(post.arrived)
+    assert [number for number in range(500) if f"304-{number:07d}" not in told] == []
+    assert all("/orders" in mail.body(kind) for mail in post.arrived for kind in ("plain", "html"))
+    for number in range(500, 680):  # three hours more of it
+        stage.failed(shop_id, number)
+        go_on(60)
+    for _ in range(16):
+        go_on(60)
+    told = _told(post.arrived)
+    assert [number for number in range(680) if f"304-{number:07d}" not in told] == []
+    assert max(sum(begin <= at < begin + 3600 for at in sent) for begin in sent) <= 4
