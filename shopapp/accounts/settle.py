@@ -5,10 +5,11 @@ A seller's site is imported by one account over all shops. Whoever loses it by a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from marketplaces.channels import registry
@@ -21,7 +22,7 @@ from shopapp.accounts.line import store
 from shopapp.accounts.way import Login
 from shopapp.alerts import incidents
 from shopapp.records import journal
-from shopapp.records.models import Account, AccountSite, AccountStatus, Shop, ShopStatus
+from shopapp.records.models import Account, AccountSite, AccountStatus, Order, Shop, ShopStatus
 from shopapp.verdict import account_works, naming, subject
 
 Choice = Literal["ask", "take_over", "without"]
@@ -133,6 +134,8 @@ def claim_sites(s: Session, account: Account, wanted: Iterable[AccountSite], cho
     s.flush()
     if any(row.importing for row in rows):
         incidents.resolve(s, account.shop_id, "import_taken_over", subject(account), "imports_again")
+        if account.status == AccountStatus.ACTIVE and account.importing and account.take_over_at is not None:
+            account.due_at = clock.now()  # without a site to import its polling had stopped
 
 
 def _holder(s: Session, row: AccountSite) -> AccountSite | None:
@@ -160,6 +163,7 @@ def _take_over(s: Session, winner: Account, taken: list[tuple[AccountSite, Accou
     s.flush()
     for row, _ in taken:
         row.importing = True
+    _go_on(s, winner, [loser for loser, _ in losers.values()], {row.site for row, _ in taken})
     for loser, names in losers.values():
         params = {**naming(loser), "sites": ", ".join(names)}
         incidents.open_(s, loser.shop_id, "import_taken_over", subject(loser), params)
@@ -167,6 +171,32 @@ def _take_over(s: Session, winner: Account, taken: list[tuple[AccountSite, Accou
         journal.audit(s, loser.shop_id, "", "import_taken_over", subject(loser), sites=names)
     names = [row.name for row, _ in taken]
     journal.audit(s, winner.shop_id, user_id, "import_taken", subject(winner), sites=names)
+
+
+def _go_on(s: Session, winner: Account, losers: Iterable[Account], taken: Collection[str]) -> None:
+    """The winner imports what was sold after the losers' last look; what they have seen stays theirs, never in both.
+
+    One moment counts for a whole account: while it imports sites of its own as well, its moment stays.
+    """
+    of_its_own = select(AccountSite.id).filter_by(account_id=winner.id, importing=True)
+    if s.scalars(of_its_own.where(AccountSite.site.not_in(taken)).limit(1)).first() is not None:
+        return
+    moments = [moment for moment in (_looked_until(s, loser) for loser in losers) if moment is not None]
+    if moments:
+        winner.take_over_at = max(moments)
+
+
+def _looked_until(s: Session, account: Account) -> datetime | None:
+    """Until when orders of the account were seen: its last whole sweep, and what one under way has brought since."""
+    if account.cursor_at is None:
+        return account.take_over_at
+    newest = select(func.max(Order.remote_created_at)).where(
+        Order.shop_id == account.shop_id, Order.account_id == account.id, Order.backfill.is_(False)
+    )
+    seen, brought = account.cursor_at + registry()[account.channel].overlap, s.scalar(newest)
+    # The very sale that was seen last is theirs; marketplaces tell whole seconds.
+    until = max(seen, brought + timedelta(seconds=1)) if brought is not None else seen
+    return min(until, clock.now())  # a sale dated into the future hands nothing over
 
 
 def _label(account: Account, login: Login, seller: Seller) -> None:

@@ -197,6 +197,20 @@ def test_a_seller_imported_by_another_shop_is_taken_and_the_name_is_not_told(sta
     assert link.take_over(second, USER, outcome.token).kind == "expired", "a choice is made once"
 
 
+def test_who_takes_over_goes_on_where_the_other_stopped(stage: Stage) -> None:
+    first, second, seller = stage.shop("blue"), stage.shop("red"), stage.seller()
+    loser = stage.linked(first, seller)
+    looked = clock.now() - timedelta(minutes=2)
+    with db.writing() as s:
+        row = s.get_one(Account, loser)
+        row.take_over_at, row.cursor_at = clock.now() - timedelta(days=3), looked - timedelta(minutes=10)
+    outcome = link.take_over(second, USER, stage.link(second, seller).token)
+    assert not outcome.ask_take_over, "who imported until now is known"
+    winner = stage.account(outcome.account_id or 0)
+    assert winner.take_over_at == looked
+    assert winner.due_at is not None
+
+
 def test_linking_without_importing_leaves_the_sites_to_the_other_shop(stage: Stage) -> None:
     first, second, seller = stage.shop("blue"), stage.shop("red"), stage.seller()
     loser = stage.linked(first, seller)

@@ -175,6 +175,25 @@ def test_unticked_sites_stop_importing_and_are_free_for_others(stage: Stage, sho
     assert "import_taken_over" in stage.open(other)
 
 
+def test_a_site_taken_back_is_polled_again_from_where_the_other_stopped(
+    stage: Stage, shop: int, account_id: int
+) -> None:
+    other, site = stage.shop("red"), next(iter(stage.importing(account_id)))
+    repair.save(shop, USER, account_id, {"sites": []})
+    theirs = stage.linked(other, seller_of(stage, account_id))
+    looked = clock.now() - timedelta(minutes=3)
+    with db.writing() as s:
+        s.get_one(Account, account_id).due_at = None  # as a poll without sites leaves it
+        row = s.get_one(Account, theirs)
+        row.take_over_at, row.cursor_at = looked, looked - timedelta(minutes=10)
+    everything = sorted(stage.importing(theirs))
+    assert site in everything
+    assert repair.save(shop, USER, account_id, {"sites": everything, "take_over": True}).kind == "saved"
+    mine = stage.account(account_id)
+    assert mine.due_at is not None
+    assert mine.take_over_at == looked
+
+
 def test_the_switch_importing_stops_and_starts_the_polling(stage: Stage, shop: int, account_id: int) -> None:
     repair.save(shop, USER, account_id, {"importing": False})
     assert stage.account(account_id).due_at is None
