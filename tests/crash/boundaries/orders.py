@@ -63,7 +63,12 @@ class LostAnswer(Import):
 
     def between(self, stage: Stage, scene: Scene, step: int) -> None:
         """What is committed late has arrived before the settle time is over."""
-        if self.late and step == 1:
+        if not self.late or not step or scene.facts.get("waited"):
+            return
+        with stage.counter.uncounted():
+            struck = stage.box.ledger(since=str(stage.seen), effect=f"fault.{self.kind}")
+        if struck:
+            scene.facts["waited"] = True
             time.sleep(self.late)
 
 

@@ -15,8 +15,8 @@ MODES: Mapping[str, Mapping[str, Any]] = {
     "not-unique": {"unique_ids": False},
     "lagging": {"unique_ids": True, "index_lag_seconds": 900},
 }
-# Seconds: started again at once, after the lease, after the settle time, and then on and on.
-STEPS = (3.0, 125.0, 95.0, 300.0, 900.0)
+# Seconds: started again at once, after lease and settle time, after those of the first recovery, and then on and on.
+STEPS = (3.0, 130.0, 300.0, 900.0)
 MORE, MOST = 900.0, 12  # steps are added while the last one still changed something, up to so many
 READING = ("amazon.searchOrders", "amazon.getMarketplaceParticipations", "lwa.refresh", "fx.read", "token.refreshed")
 

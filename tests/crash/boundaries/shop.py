@@ -9,16 +9,17 @@ from typing import Any
 from sqlalchemy import text
 
 from shopapp import clock
-from shopapp.accounts import link
+from shopapp.accounts import link, repair
 from shopapp.records import db
 from shopapp.records.models import Account
 from tests.crash.boundaries import judge
 from tests.crash.boundaries.judge import Found, Rows
 from tests.crash.boundaries.orders import polled
 from tests.crash.boundaries.scenario import Scenario, Scene
-from tests.crash.boundaries.stage import Place, Stage
+from tests.crash.boundaries.stage import DE, Place, Stage
 
 UNKNOWN = "NOT-IN-SHOP"
+LATER_SALE = "302-7654321-7654321"
 
 
 class Heard(Scenario):
@@ -119,7 +120,7 @@ class MailDown(Mail):
     def between(self, stage: Stage, scene: Scene, step: int) -> None:
         """Up again after two hours."""
         if clock.now() < scene.facts["until"]:
-            if step == 3:
+            if step == 2:
                 stage.pass_time((scene.facts["until"] - clock.now()).total_seconds())
             else:
                 return
@@ -278,14 +279,16 @@ class TakeOver(Scenario):
     name = "take-over"
 
     def prepare(self, stage: Stage, scene: Scene) -> None:
-        """One order is in the first shop; the second shop has just opened the app."""
+        """One order is in the first shop, a second one has not been seen; the second shop has just opened the app."""
         first = polled(stage, scene)
-        scene.facts["before"] = stage.sell(first.seller)
+        scene.facts["first"] = [stage.sell(first.seller)]
         stage.pass_time(5 * 60)
         stage.work()
         domain, shop_id, _ = stage.open_shop()
-        scene.facts["second"] = (domain, shop_id)
-        scene.facts["after"] = "302-7654321-7654321"
+        scene.facts["other"] = (domain, shop_id)
+        stage.pass_time(60)
+        scene.facts["second"] = [stage.sell(first.seller), LATER_SALE]
+        stage.pass_time(60)
         told = stage.box.post(f"/amazon/sellers/{first.seller}/self_authorise")
         scene.facts["values"] = {"seller_id": first.seller, "refresh_token": told["refresh_token"], "label": "Mine"}
 
@@ -299,7 +302,16 @@ class TakeOver(Scenario):
 
     def again(self, stage: Stage, scene: Scene) -> None:
         """The merchant's clicks; who got no answer clicks once more. The sale happens once it is done."""
-        _, shop_id = scene.facts["second"]
+        self.clicks(scene)
+        with stage.counter.uncounted():
+            seller = scene.facts["place"].seller
+            sold = [one["orderId"] for one in stage.box.get(f"/amazon/sellers/{seller}/orders")]
+            if LATER_SALE not in sold:
+                stage.sell(seller, order_id=LATER_SALE)
+
+    def clicks(self, scene: Scene) -> None:
+        """Link, take over, and where the page asks: import from now on."""
+        _, shop_id = scene.facts["other"]
         outcome = link.typed(shop_id, "1", "amazon", "eu", scene.facts["values"])
         if outcome.kind == "taken":
             outcome = link.take_over(shop_id, "1", outcome.token)
@@ -309,19 +321,46 @@ class TakeOver(Scenario):
             account = s.get_one(Account, outcome.account_id)
             if account.take_over_at is None:
                 link.set_take_over(s, account, clock.now(), "1")
-        with stage.counter.uncounted():
-            seller = scene.facts["place"].seller
-            sold = [one["orderId"] for one in stage.box.get(f"/amazon/sellers/{seller}/orders")]
-            if scene.facts["after"] not in sold:
-                stage.sell(seller, order_id=scene.facts["after"])
 
     def judge(self, stage: Stage, scene: Scene, kills: int) -> Found:
-        """The old order is in the first shop, the new one in the second, none in both; the first was told once."""
+        """What the first shop had is there, all later ones in the second, none in both; the first was told once."""
         found = Found()
-        first, second = scene.facts["place"], scene.facts["second"][0]
-        judge.orders(found, scene.rows, [scene.facts["before"], scene.facts["after"]], first.domain, second)
-        judge.orders(found, scene.rows, [scene.facts["before"]], first.domain)
+        first, second = scene.facts["place"], scene.facts["other"][0]
+        judge.orders(found, scene.rows, scene.facts["first"], first.domain)
+        judge.orders(found, scene.rows, scene.facts["second"], second)
+        found.doubled += sorted(set(judge.made(scene.rows, first.domain)) & set(judge.made(scene.rows, second)))
         judge.told(found, judge.mails(scene.rows, first.email), "the take-over")
+        return found
+
+
+class TakeBack(TakeOver):
+    """The first shop takes it back: what the other imported meanwhile stays the other's."""
+
+    name = "take-back"
+
+    def prepare(self, stage: Stage, scene: Scene) -> None:
+        """Two hours in which the other shop imports."""
+        super().prepare(stage, scene)
+        super().clicks(scene)
+        for seconds in (5 * 60, 2 * 3600):
+            stage.pass_time(seconds)
+            stage.work()
+
+    def clicks(self, scene: Scene) -> None:
+        """The site is ticked again on the account's page."""
+        place = scene.facts["place"]
+        outcome = repair.save(place.shop_id, "1", place.account_id, {"sites": [DE], "take_over": True})
+        assert outcome.kind == "saved", outcome
+
+    def judge(self, stage: Stage, scene: Scene, kills: int) -> Found:
+        """Each has what was sold in its time, none is in both; the other was told once."""
+        found = Found()
+        mine, other = scene.facts["place"].domain, scene.facts["other"][0]
+        judge.orders(found, scene.rows, [*scene.facts["first"], LATER_SALE], mine)
+        judge.orders(found, scene.rows, scene.facts["second"][:1], other)
+        found.doubled += sorted(set(judge.made(scene.rows, mine)) & set(judge.made(scene.rows, other)))
+        email = str(stage.box.get(f"/shops/{other}")["email"])
+        judge.told(found, judge.mails(scene.rows, email), "the take-over")
         return found
 
 
@@ -347,4 +386,4 @@ def moment(stamp: str) -> datetime:
     return datetime.fromisoformat(stamp.replace("Z", "+00:00"))
 
 
-SHOP = (Product(), NewAddress(), Mail(), MailDown(), Uninstall(), Redact(), Erase(), TakeOver())
+SHOP = (Product(), NewAddress(), Mail(), MailDown(), Uninstall(), Redact(), Erase(), TakeOver(), TakeBack())
