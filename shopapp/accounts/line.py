@@ -123,8 +123,11 @@ def _http(hosts: tuple[str, ...], spare: int) -> Http:
 def permit(key: str, rate: str, burst: int, spare: int = 0) -> None:
     """Take a permit from the shared bucket, waiting a second at most. RateLimited says when there is one.
 
-    `spare` permits are left to others. Without Redis nothing is paced here; the channel's own limits remain.
+    `spare` permits are left to others, and one is never used: calls arrive at the channel less evenly than they leave, so
+    that a bucket kept to the last permit is refused now and then. Without Redis nothing is paced here; the channel's own
+    limits remain.
     """
+    burst = max(1, burst - 1)
     reserve = max(0, min(spare, burst - 1))
     if db.open_transactions():
         raise RuntimeError("a marketplace is called inside a transaction")

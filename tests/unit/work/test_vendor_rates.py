@@ -28,6 +28,7 @@ from tests.stage.queue import Queue
 ACCOUNTS = 200
 PUNISHED = 10  # so many accounts are told once to stay away for a while
 PROBES = 300
+FASTEST = 500.0
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,7 @@ class Vendor:
     refused: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     punished: dict[str, float] = field(default_factory=dict)
     disobeyed: int = 0
+    behind: float = 0.0
 
     def __post_init__(self) -> None:
         now = SimpleNamespace(timestamp=lambda: self.at)
@@ -77,16 +79,18 @@ def _key(seller: str, limit: Any) -> str:
     return f"amazon:eu:{seller}:{limit.operation}"
 
 
-def _quicken(monkeypatch: pytest.MonkeyPatch, limit: Any, seconds: float, full: bool = True) -> None:
-    """Run the clock so fast that this machine can ask for permits three times as often as the run needs."""
+def _able() -> float:
+    """How many permits a second this machine can ask for just now."""
     began = time.perf_counter()
     for _ in range(PROBES):
         line.permit("probe", "1000000", 1_000_000)
-    able = PROBES / (time.perf_counter() - began)
-    needed = ACCOUNTS * (full * limit.burst / seconds + 2 * float(limit.rate))  # at the rate, a refusal goes before
-    scale = max(1.0, able / 3 / needed)
+    return PROBES / (time.perf_counter() - began)
+
+
+def _quicken(monkeypatch: pytest.MonkeyPatch, scale: float) -> None:
+    """Run the clock so many times as fast as the wall."""
     clock.configure(scale, time.time())
-    monkeypatch.setattr(line, "PATIENCE", line.PATIENCE / scale)
+    monkeypatch.setattr(line, "PATIENCE", 1 / scale)
 
 
 def _run(vendor: Vendor, seconds: float, limit: Any, *, punished: int = PUNISHED) -> None:
@@ -99,6 +103,8 @@ def _run(vendor: Vendor, seconds: float, limit: Any, *, punished: int = PUNISHED
         when, account, caller = heapq.heappop(due)
         time.sleep(max(0.0, clock.real_seconds(when - clock.now().timestamp())))
         seller, now = f"A{account}", clock.now().timestamp()
+        if now > begun + seconds / 2:
+            vendor.behind = max(vendor.behind, (now - when) / seconds)
         key = _key(seller, limit)
         try:
             line.permit(key, limit.rate, limit.burst)
@@ -115,16 +121,8 @@ def _run(vendor: Vendor, seconds: float, limit: Any, *, punished: int = PUNISHED
         heapq.heappush(due, (clock.now().timestamp() + wait, account, caller))
 
 
-@pytest.mark.parametrize(
-    ("limit", "seconds", "full"),
-    [(SEARCH_ORDERS, 2700, True), (GET_ORDER, 40, False)],
-    ids=["searchOrders", "getOrder"],
-)
-def test_two_hundred_accounts_use_what_is_permitted_and_are_hardly_ever_refused(
-    monkeypatch: pytest.MonkeyPatch, limit: Any, seconds: float, full: bool
-) -> None:
-    """Complaint 37 of the field: storms of refused calls get the key blocked."""
-    _quicken(monkeypatch, limit, seconds, full)
+def _lived(limit: Any, seconds: float, full: bool) -> tuple[Vendor, float]:
+    """The vendor after so many seconds, and how many they were. Not `full`: every bucket is empty at the beginning."""
     vendor = Vendor(limit.operation, penalty=seconds / 15)
     for seller in () if full else tuple(f"A{account}" for account in range(ACCOUNTS)):
         vendor.at = clock.now().timestamp()
@@ -133,7 +131,28 @@ def test_two_hundred_accounts_use_what_is_permitted_and_are_hardly_ever_refused(
         line.hold_off(_key(seller, limit), None)
     began = clock.now().timestamp()
     _run(vendor, seconds, limit)
-    took = clock.now().timestamp() - began
+    return vendor, clock.now().timestamp() - began
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds", "full"),
+    [(SEARCH_ORDERS, 2700, True), (GET_ORDER, 40, False)],
+    ids=["searchOrders", "getOrder"],
+)
+def test_two_hundred_accounts_use_what_is_permitted_and_are_hardly_ever_refused(
+    monkeypatch: pytest.MonkeyPatch, queue: Queue, limit: Any, seconds: float, full: bool
+) -> None:
+    """Complaint 37 of the field: storms of refused calls get the key blocked."""
+    needed = ACCOUNTS * (full * limit.burst / seconds + 2 * float(limit.rate))  # at the rate, a refusal goes before
+    scale = min(max(1.0, _able() / 4 / needed), FASTEST)
+    for _ in range(4):
+        queue.clear()
+        line._heeded.clear()
+        _quicken(monkeypatch, scale)
+        vendor, took = _lived(limit, seconds, full)
+        if vendor.behind < 0.03:
+            break
+        scale = max(1.0, scale / 3)  # the machine could not keep up: what was seen says nothing about the pacing
     rate, burst = PLANS[limit.operation]
     burst = burst if full else 0
     made = {seller: len(times) for seller, times in vendor.calls.items()}
@@ -159,11 +178,11 @@ def test_two_hundred_accounts_use_what_is_permitted_and_are_hardly_ever_refused(
 def test_a_queue_that_forgot_all_buckets_brings_no_storm(monkeypatch: pytest.MonkeyPatch, queue: Queue) -> None:
     """Wiped buckets are full ones: the vendor's refusal empties them again, it is not asked again at once."""
     monkeypatch.setattr(f"{__name__}.ACCOUNTS", 20)
-    _quicken(monkeypatch, SEARCH_ORDERS, 900)
+    _quicken(monkeypatch, 200)
     vendor = Vendor("searchOrders")
     _run(vendor, 900, SEARCH_ORDERS, punished=0)
     queue.clear()
     _run(vendor, 900, SEARCH_ORDERS, punished=0)
-    refused = [len(times) for times in vendor.refused.values()]
+    refused = [len(vendor.refused[f"A{account}"]) for account in range(ACCOUNTS)]
     print(f"after the wipe: {sum(refused)} refused of {len(vendor.calls)} accounts, {max(refused)} of one at most")
-    assert max(refused) <= 3
+    assert 1 <= max(refused) <= 3
