@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
+from marketplaces.channels.amazon.calls import SEARCH_ORDERS
 from shopapp import clock
 from shopapp.orders import count, counted, days
 from shopapp.records import db
@@ -26,7 +27,7 @@ from shopapp.records.models import (
     Shop,
     ShopStatus,
 )
-from shopapp.work import claim
+from shopapp.work import claim, pace
 from shopapp.work.claim import Work
 from tests.stage.box import Box
 from tests.stage.queue import Queue
@@ -279,3 +280,21 @@ def test_a_round_holds_no_more_days_than_it_can_carry(scene: Scene, monkeypatch:
         assert days.run(s, account, three[1:], zone) == days.Window(three[1], three[2], zone)
         assert days.run(s, account, [three[0], three[2]], zone) == days.Window(three[0], three[0], zone)
         assert days.run(s, account, [], zone) is None
+
+
+def test_the_count_leaves_the_last_permits_to_the_poll(scene: Scene) -> None:
+    missed(scene, count=2)
+    bucket = f"amazon:eu:{scene.seller}:{SEARCH_ORDERS.operation}"
+    pace.state(bucket, float(SEARCH_ORDERS.rate))  # a fresh seller's; the sandbox had stated another one
+    pace.learn(bucket, count.SPARE)
+    run()
+    assert not searches(scene)
+    assert row().due_at is not None
+    assert row().due_at > clock.now() + timedelta(seconds=1)
+    before = len(scene.box.ledger(system="amazon", effect="amazon.searchOrders", key=scene.seller))
+    scene.poll()
+    assert len(scene.box.ledger(system="amazon", effect="amazon.searchOrders", key=scene.seller)) == before + 1
+    pace.learn(bucket, count.SPARE + 1)
+    again(scene)
+    assert len(searches(scene)) == 1
+    assert day().listed == 2
