@@ -131,6 +131,8 @@ class Channel(ABC):
     limits: tuple[Limit, ...] = ()
     poll_seconds: int = 300  # the shortest sustainable poll interval of one account
     overlap: timedelta = timedelta(minutes=10)
+    orders_per_page: int = 100
+    search_call: str = "searchOrders"  # the limit among `limits` that `search_orders` uses
     known_lifetime: timedelta | None = None  # of an authorisation; None when the channel does not tell
     app_id_key: str = ""  # which app key identifies our application to the seller (shown in the repair dialog)
     sentences: tuple[str, ...] = ()  # what `typed` may say beside the sentences of marketplaces.login

@@ -54,7 +54,7 @@ class NotLinked(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     """An account's credentials as read in one transaction; `fence` tells whether they are still the newest."""
 
     account_id: int
@@ -75,13 +75,23 @@ def line(account_id: int, *, stale: str = "") -> Line:
     return _line(_ready(account_id, stale))
 
 
-def speak(account_id: int, say: Callable[[Line], T], *, spare: int = 0) -> T:
+def glance(account: Account) -> Held | None:
+    """What `speak` needs to know, of an account that was just read; None when only `speak` can tell what is wrong."""
+    try:
+        return _held(account)
+    except (NotLinked, vault.VaultError):
+        return None
+
+
+def speak(account_id: int, say: Callable[[Line], T], held: Held | None = None, *, spare: int = 0) -> T:
     """Call `say` with a line. Stale access is refreshed once and the call repeated once; a second refusal is Transient.
 
-    A permission that is missing for the whole call is looked at once more: a suspended seller is told apart. `spare`
+    `held`: of a `glance` just now, so that the account need not be read again. A permission that is missing for the
+    whole call is looked at once more: a suspended seller is told apart. `spare`
     permits of each bucket are left for calls that are more urgent; RateLimited when there are no more than that.
     """
-    held = _ready(account_id)
+    if held is None or _wanting(held, ""):
+        held = _ready(account_id)
     try:
         return say(_line(held, spare))
     except AccessStale:
@@ -202,12 +212,18 @@ def stored(account: Account) -> Credentials:
     )
 
 
-def _read(s: Session, account_id: int) -> _Held:
+def _read(s: Session, account_id: int) -> Held:
     account = s.get(Account, account_id)
-    if account is None or not account.credentials:
-        raise NotLinked(f"account {account_id} has no credentials")
+    if account is None:
+        raise NotLinked(f"there is no account {account_id}")
+    return _held(account)
+
+
+def _held(account: Account) -> Held:
+    if not account.credentials:
+        raise NotLinked(f"account {account.id} has no credentials")
     sites = tuple(site.site for site in account.sites if site.importing and site.active)
-    return _Held(
+    return Held(
         account.id,
         account.channel,
         account.realm,
@@ -218,7 +234,7 @@ def _read(s: Session, account_id: int) -> _Held:
     )
 
 
-def _ready(account_id: int, stale: str = "") -> _Held:
+def _ready(account_id: int, stale: str = "") -> Held:
     for last in (False, True):
         with db.reading() as s:
             held = _read(s, account_id)
@@ -239,7 +255,7 @@ def _has_access(channel: Channel) -> bool:
     return channel.login_kind is not LoginKind.FORM
 
 
-def _wanting(held: _Held, stale: str) -> bool:
+def _wanting(held: Held, stale: str) -> bool:
     credentials = held.credentials
     if stale and credentials.access_token == stale:
         return True
@@ -249,14 +265,14 @@ def _wanting(held: _Held, stale: str) -> bool:
     return end is not None and end <= clock.now() + SOON
 
 
-def _line(held: _Held, spare: int = 0) -> Line:
+def _line(held: Held, spare: int = 0) -> Line:
     channel = registry()[held.channel]
     return Line(
         http_of(channel, spare), keys_of(channel), held.realm, held.seller_id, held.sites, held.credentials, clock.now
     )
 
 
-def _refreshed(held: _Held, stale: str) -> _Held:
+def _refreshed(held: Held, stale: str) -> Held:
     """Refresh under the lease; what another process saved meanwhile is as good."""
     now = clock.now()
     free = or_(Account.token_lease_until.is_(None), Account.token_lease_until < now)
@@ -282,7 +298,7 @@ def _refreshed(held: _Held, stale: str) -> _Held:
     return _save(held, fresh)
 
 
-def _save(held: _Held, fresh: Credentials) -> _Held:
+def _save(held: Held, fresh: Credentials) -> Held:
     with db.writing() as s:
         account = s.scalars(
             select(Account).filter_by(id=held.account_id).with_for_update(key_share=True, of=Account)
@@ -295,12 +311,12 @@ def _save(held: _Held, fresh: Credentials) -> _Held:
     return replace(held, credentials=fresh)
 
 
-def _free(s: Session, held: _Held) -> None:
+def _free(s: Session, held: Held) -> None:
     mine = update(Account).where(Account.id == held.account_id, Account.token_fence == held.fence)
     s.execute(mine.values(token_lease_until=None))
 
 
-def _look_closer(held: _Held, error: PermissionMissing) -> None:
+def _look_closer(held: Held, error: PermissionMissing) -> None:
     """Some channels refuse a suspended seller with the words of a missing role: only a live look tells."""
     try:
         registry()[held.channel].identify(_line(held))

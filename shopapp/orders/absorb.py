@@ -61,6 +61,8 @@ class Saved:
 def page(s: Session, account: Account, orders: Sequence[Sale | Unmapped], sweep: Sweep) -> Saved:
     """Save the orders of one page. Nothing is lost: what the table cannot hold is kept as a failed order."""
     saved = Saved()
+    if not orders:
+        return saved
     try:
         with s.begin_nested():
             saved.add(_save(s, account, orders, sweep))

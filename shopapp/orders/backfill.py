@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Engine, Select, func, select
 from sqlalchemy.orm import Session
 
+from marketplaces.channel import Channel
 from marketplaces.channels import registry
 from marketplaces.data import OrderPage, OrderQuery
 from marketplaces.errors import Rejected, RemoteError
@@ -21,9 +24,11 @@ from shopapp.accounts import line
 from shopapp.logs import context, event
 from shopapp.orders import absorb, outcome, prior
 from shopapp.orders.absorb import Sweep
+from shopapp.orders.cadence import interval as poll_interval
 from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, Backfill, Order, OrderState, Shop, ShopStatus
-from shopapp.shopify_admin import tokens
+from shopapp.shopify_admin import budget, tokens
+from shopapp.shopify_admin.documents import load
 from shopapp.work import bell
 from shopapp.work.claim import Claim, held, release
 
@@ -31,6 +36,10 @@ log = logging.getLogger(__name__)
 # Without the scope read_all_orders Shopify shows an app no orders that are older.
 SEARCHABLE = timedelta(days=60)
 WAITING = timedelta(minutes=15)
+SPARE = 1  # permits of the marketplace that are left for the polls: a new sale is never behind older orders
+KNOWN = timedelta(seconds=5)
+SECOND = timedelta(seconds=1)
+_running: WeakKeyDictionary[Engine, tuple[datetime, frozenset[int]]] = WeakKeyDictionary()
 POLLS_OWN = timedelta(minutes=5)  # the youngest orders are the poll's; marketplaces show them late anyway
 RUNNING = ("scanning", "fetching")
 PAGE = 250
@@ -38,7 +47,11 @@ PAGE = 250
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a backfill is. `found` orders of the period came; of these so many are where."""
+    """How far a backfill is. `found` orders of the period came; of these so many are where.
+
+    `expected` is how many the period probably holds, `ends_at` when the last is probably in Shopify; None: not known
+    (yet).
+    """
 
     state: str
     scanned: int
@@ -48,6 +61,8 @@ class Progress:
     waiting: int
     failed: int
     unsearchable_before: datetime | None
+    expected: int | None = None
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +137,69 @@ def progress(s: Session, row: Backfill) -> Progress:
     failed = sum(n for (state, _), n in counts.items() if state == OrderState.FAILED)
     bound = imported.get("prior", 0) + imported.get("found", 0)
     created = imported.get("created", 0)
-    return Progress(row.state, row.scanned, row.found, created, bound, waiting, failed, row.unsearchable_before)
+    ready = sum(n for (state, _), n in counts.items() if state in (OrderState.RECEIVED, OrderState.SENDING))
+    expected, ends_at = _forecast(s, row, ready)
+    before = row.unsearchable_before
+    return Progress(row.state, row.scanned, row.found, created, bound, waiting, failed, before, expected, ends_at)
+
+
+def _forecast(s: Session, row: Backfill, ready: int) -> tuple[int | None, datetime | None]:
+    """(orders that the period probably holds, when the last is probably created); None where nothing can be said.
+
+    Marketplaces give a period's orders by date, in one direction or the other, but do not tell how many there are: the
+    part of the period that was seen tells. How fast it goes is decided by the buckets of the marketplace and of Shopify.
+    """
+    now = clock.now()
+    if row.state != "fetching" or not row.found:
+        done = row.state == "done" and ready
+        return (row.found, now + ready * _each(s, row)) if done else (None, None)
+    first, last = s.execute(
+        _orders(row).with_only_columns(func.min(Order.remote_created_at), func.max(Order.remote_created_at))
+    ).one()
+    if first is None or last <= first or row.until <= row.since:
+        return None, None
+    seen = min(Fraction((last - first) // SECOND, max(1, (row.until - row.since) // SECOND)), Fraction(1))
+    expected = max(row.found, round(row.found / seen)) if seen else row.found
+    channel = registry()[row.account.channel]
+    fetched = now + _until_fetched(row, channel, expected, now)
+    last_page = min(expected, channel.orders_per_page)
+    created = now + (ready + expected - row.found) * _each(s, row)
+    return expected, max(fetched + last_page * _each(s, row), created)
+
+
+def _until_fetched(row: Backfill, channel: Channel, expected: int, now: datetime) -> timedelta:
+    """How long until the last page is there: what the bucket of searches still holds, then one page per permit."""
+    limit = next((one for one in channel.limits if one.operation == channel.search_call), None)
+    if limit is None:
+        return timedelta(0)
+    size = channel.orders_per_page
+    pages, done = -(-expected // size), -(-row.found // size)
+    # The polls of the account go on, at half their pace (see `sharing`), out of the same bucket; one permit of it is
+    # never used (see accounts.line).
+    rate = Fraction(limit.rate) - Fraction(1, 2 * max(1, poll_interval(channel) // SECOND))
+    if rate <= 0:
+        return timedelta(0)
+    had = limit.burst - 1 - SPARE + rate * ((now - row.asked_at) // SECOND)
+    missing = max(Fraction(0), pages - done - max(Fraction(0), had - done))
+    return timedelta(seconds=int(missing / rate))
+
+
+def _each(s: Session, row: Backfill) -> timedelta:
+    """How long one order takes of the shop's call budget."""
+    shop = s.get_one(Shop, row.shop_id)
+    _, restore = budget.plan_of(shop.domain)
+    points = load("OrderCreate").cost + 1  # and a part of a look-up of many
+    return timedelta(seconds=1) * points / restore
+
+
+def sharing(account_id: int) -> bool:
+    """Whether a backfill of the account runs: it uses the same bucket of searches as the polls. Known for seconds."""
+    now, kept = clock.now(), _running.get(db.engine())
+    if kept is None or not kept[0] <= now < kept[0] + KNOWN:
+        with db.reading() as s:
+            ids = frozenset(s.scalars(select(Backfill.account_id).where(Backfill.state.in_(RUNNING))))
+        kept = _running[db.engine()] = (now, ids)
+    return account_id in kept[1]
 
 
 def _orders(row: Backfill) -> Select[Order]:
@@ -193,7 +270,7 @@ def _scan(mine: Claim, task: _Task) -> None:
 def _fetch(mine: Claim, task: _Task) -> None:
     channel = registry()[task.channel]
     query = OrderQuery(task.sites, created_since=task.since, created_until=task.until, page_token=task.after)
-    page: OrderPage = line.speak(task.account_id, lambda to: channel.search_orders(to, query))
+    page: OrderPage = line.speak(task.account_id, lambda to: channel.search_orders(to, query), spare=SPARE)
     with db.writing() as s:
         row = held(s, Backfill, mine)
         if row is None:
@@ -234,4 +311,5 @@ def _later(mine: Claim, error: RemoteError | None) -> None:
             row.page_token, row.found = "", 0  # the page token is no longer taken: from the first page
         found = verdict.judge(error, "account", row.attempt) if error is not None else None
         wait = found.delay if found is not None and not isinstance(error, Rejected) else WAITING
-        release(row, clock.now() + wait, attempt=row.attempt + 1)
+        used = found.used_attempt if found is not None else True
+        release(row, clock.now() + wait, attempt=row.attempt + used)

@@ -50,6 +50,7 @@ class Job:
     sent_at: datetime | None
     sends: int
     first_send: bool
+    backfill: bool
     seen: tokens.Seen | None
     sale: Sale | None
 
@@ -83,6 +84,7 @@ def read(row: Order, shop: Shop, mine: Claim) -> Job:
         sent_at=row.sent_at,
         sends=row.sends,
         first_send=row.first_send and row.sends == 0 and row.sent_at is None,
+        backfill=row.backfill,
         seen=tokens.glance(shop),
         sale=sale,
     )

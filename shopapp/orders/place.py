@@ -55,6 +55,7 @@ def due_order(mine: Claim) -> None:
             return
         try:
             admin = tokens.line(job.shop_id, job.seen)
+            admin.patient = job.backfill
             _define(admin, job)
             found = _look(admin, job)
             if found is not None:

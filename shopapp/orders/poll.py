@@ -22,11 +22,11 @@ from shopapp import clock, verdict
 from shopapp.accounts import line, repair
 from shopapp.alerts import incidents
 from shopapp.logs import context, event
-from shopapp.orders import absorb
+from shopapp.orders import absorb, backfill
 from shopapp.orders.absorb import Saved, Sweep
+from shopapp.orders.cadence import interval, next_time
 from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, Shop, ShopStatus
-from shopapp.runtime import config
 from shopapp.work import bell
 from shopapp.work.claim import LEASE, Claim, held, release
 
@@ -49,6 +49,8 @@ class _Sweep:
     began: datetime | None
     seen: set[str] = field(default_factory=set)
     pages: int = 0
+    held: line.Held | None = None
+    shares: bool = False  # a backfill uses the same permits: every other poll is left to it
 
 
 def due_account(mine: Claim) -> None:
@@ -69,15 +71,10 @@ def due_account(mine: Claim) -> None:
                     continue
                 _trouble(mine, error)
                 return
+            begun.shares = backfill.sharing(begun.account_id)
             more = _save(mine, begun, page, clock.monotonic() >= ends)
             if not more:
                 return
-
-
-def interval(channel: Channel) -> timedelta:
-    """Time between two polls of an account."""
-    wish = config()["POLL_SECONDS"]
-    return timedelta(seconds=int(wish) if wish else channel.poll_seconds)
 
 
 # --- begin ------------------------------------------------------------------------------------------------------------
@@ -118,18 +115,16 @@ def _sweep(account: Account, channel: Channel, now: datetime) -> _Sweep | None:
     if account.take_over_at > now:
         release(account, account.take_over_at)
         return None
-    fresh = not account.page_token or account.sweep_since is None
-    if fresh:
-        account.page_token = ""
-        account.sweep_since = account.cursor_at or account.take_over_at - channel.overlap
-        account.polled_count = 0
+    since = account.sweep_since if account.page_token else None
+    fresh = since is None
     query = OrderQuery(
         sites=sites,
-        updated_since=account.sweep_since,
-        page_token=account.page_token,
+        updated_since=since or account.cursor_at or account.take_over_at - channel.overlap,
+        page_token="" if fresh else account.page_token,
         without=() if _asks_whole(account, now) else tuple(account.missing or ()),
     )
-    return _Sweep(account.id, channel, query, Sweep(trusted=_trusted(account, now)), now if fresh else None)
+    saving, began = Sweep(trusted=_trusted(account, now)), now if fresh else None
+    return _Sweep(account.id, channel, query, saving, began, held=line.glance(account))
 
 
 def _asks_whole(account: Account, now: datetime) -> bool:
@@ -160,7 +155,8 @@ def _ask(begun: _Sweep) -> OrderPage:
         raise Transient("the pages do not end", call=CALL)
     begun.seen.add(token)
     ask: Callable[[Line], OrderPage] = lambda to: begun.channel.search_orders(to, begun.query)  # noqa: E731
-    return line.speak(begun.account_id, ask)
+    held, begun.held = begun.held, None  # as read with the claim, for the first call only
+    return line.speak(begun.account_id, ask, held)
 
 
 def _start_over(mine: Claim, begun: _Sweep, error: RemoteError) -> bool:
@@ -194,12 +190,14 @@ def _save(mine: Claim, begun: _Sweep, page: OrderPage, out_of_time: bool) -> boo
         if account is None:
             return False
         saved = absorb.page(s, account, page.orders, begun.saving)
-        verdict.account_works(s, account, missing=_missing(begun, page))
+        with s.no_autoflush:  # what is looked up lies in other tables: the account is written once, at the end
+            verdict.account_works(s, account, missing=_missing(begun, page))
         _nameless(s, account, page)
+        account.polled_count = saved.new + (account.polled_count if begun.query.page_token else 0)
         account.page_token = page.next_token
-        account.polled_count += saved.new
         more = bool(page.next_token)
         if more:
+            account.sweep_since = begun.query.updated_since
             begun.query = _next(begun.query, page)
             account.lease_until = clock.now() + LEASE
             if out_of_time:
@@ -241,7 +239,7 @@ def _finish(account: Account, begun: _Sweep, page: OrderPage) -> None:
         reached = min(page.until, now) - begun.channel.overlap
         account.cursor_at = max(account.cursor_at, reached) if account.cursor_at else reached
     account.page_token, account.sweep_since, account.polled_at = "", None, now
-    due = now + interval(begun.channel)
+    due = next_time(account.due_at, now, interval(begun.channel) * (2 if begun.shares else 1))
     if account.sync_asked_at is not None:
         if begun.began is not None and account.sync_asked_at <= begun.began:
             account.sync_asked_at = None

@@ -41,10 +41,14 @@ def estimate(operation: str, cost: int) -> int:
     return _costs.get(operation, cost)
 
 
-def take(domain: str, cost: int, *, interactive: bool, call: str) -> None:
-    """Take `cost` points of the shop's bucket, waiting at most a second. RateLimited says when it makes sense."""
+def take(domain: str, cost: int, *, interactive: bool, call: str, patient: bool = False) -> None:
+    """Take `cost` points of the shop's bucket, waiting at most a second. RateLimited says when it makes sense.
+
+    A waiting person (`interactive`) may take all of them; bulk work (`patient`) leaves twice as much as new sales do,
+    so that these never wait behind it.
+    """
     size, restore = plan_of(domain)
-    reserve = 0 if interactive else size // RESERVE
+    reserve = 0 if interactive else size // RESERVE * (2 if patient else 1)
     for last in (False, True):
         wait = _with_redis(lambda: pace.take(_key(domain), restore, size, min(cost, size), reserve), 0.0)
         if wait <= 0:

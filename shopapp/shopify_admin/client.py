@@ -32,6 +32,7 @@ class Admin:
     def __init__(self, shop_domain: str, access_token: str, renew: Renew | None = None) -> None:
         self._session = shopify.Session(shop_domain, API_VERSION, access_token)
         self._renew = renew
+        self.patient = False  # bulk work: new sales and people come first at the shop's call budget
 
     def __repr__(self) -> str:
         return f"Admin({self.domain})"
@@ -61,7 +62,7 @@ class Admin:
         known_as = f"{operation.name}:{variables.get('first', '')}" if operation.named else ""
         cost = budget.estimate(known_as, operation.cost)
         body = wire.dumps({"query": operation.text, "variables": variables, "operationName": operation.name})
-        budget.take(self.domain, cost, interactive=interactive, call=operation.name)
+        budget.take(self.domain, cost, interactive=interactive, call=operation.name, patient=self.patient)
         try:
             answer = self._send(operation, body)
         finally:

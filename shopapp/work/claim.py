@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=120)
 BATCH = 32
 THREADS = 16
-SPARE = 4  # claimed beyond the threads of a kind, so that no thread waits for the next claim
+SPARE = 8  # claimed beyond the threads of a kind, so that no thread waits for the next claim
 SECONDS = 20.0
 LOOK = 0.1  # seconds between two looks of a drain that lingers
 LOOKED_AHEAD = 4  # so many times the rows wanted are looked at before the shares are gone through
