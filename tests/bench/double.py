@@ -25,6 +25,9 @@ DE = "A1PA6795UKMFR9"
 PAGE = 100
 AMAZON_RATE, AMAZON_BURST = 0.0056, 20
 COSTS = {"OrderCreate": 10, "VariantsBySku": 35, "OrdersOfPeriod": 24}
+FX = "<Cube time='2026-11-20'>" + "".join(
+    f"<Cube currency='{name}' rate='1.1'/>" for name in ("USD", "GBP", "SEK", "PLN", "CZK", "DKK")
+)
 _SKU = re.compile(r"sku:'([^']*)'")
 
 
@@ -66,7 +69,9 @@ class World:
     refused: list[float] = field(default_factory=list)
     first_created: float = 0.0
     last_created: float = 0.0
+    last_created_virtual: float = 0.0
     first_search: float = 0.0
+    last_search: float = 0.0
     seen: dict[str, float] = field(default_factory=dict)
 
     def virtual(self) -> float:
@@ -79,7 +84,8 @@ class World:
         return {
             "calls": dict(self.calls), "created": len(self.refs), "doubled": self.doubled,
             "throttled": self.throttled, "refused": self.refused, "first_created": self.first_created,
-            "last_created": self.last_created, "first_search": self.first_search, "seen": self.seen,
+            "last_created": self.last_created, "first_search": self.first_search, "last_search": self.last_search,
+            "last_created_virtual": self.last_created_virtual, "seen": self.seen,
         }  # fmt: skip
 
 
@@ -170,7 +176,7 @@ def _create(world: World, order: dict[str, Any]) -> dict[str, Any]:
     world.doubled += ref in world.refs
     number = len(world.refs) + 1
     world.refs[ref] = f"gid://shopify/Order/{number}"
-    world.last_created = time.time()
+    world.last_created, world.last_created_virtual = time.time(), world.virtual()
     world.first_created = world.first_created or world.last_created
     paid = order["transactions"][0]["amountSet"] if order.get("transactions") else None
     paid = paid and {
@@ -186,7 +192,7 @@ def amazon(world: World, seller: str, query: dict[str, list[str]]) -> tuple[int,
     world.calls["searchOrders"] += 1
     world.seen.setdefault(seller, time.time())
     now = world.virtual()
-    world.first_search = world.first_search or time.time()
+    world.first_search, world.last_search = world.first_search or time.time(), time.time()
     bucket = world.sellers.setdefault(seller, Bucket(AMAZON_BURST, AMAZON_RATE, AMAZON_BURST, now))
     stated = [f"x-amzn-RateLimit-Limit: {AMAZON_RATE}", f"x-amzn-RequestId: {world.calls['searchOrders']}"]
     if not bucket.take(1, now):
@@ -200,8 +206,10 @@ def amazon(world: World, seller: str, query: dict[str, list[str]]) -> tuple[int,
         return 200, {"orders": orders, "lastUpdatedBefore": _stamp(here - timedelta(minutes=2))}, stated
     start = int(query.get("paginationToken", ["0"])[0])
     first = datetime.fromisoformat(query["createdAfter"][0].replace("Z", "+00:00"))
+    span = datetime.fromisoformat(query["createdBefore"][0].replace("Z", "+00:00")) - first
     end = min(world.orders, start + PAGE)
-    orders = [amazon_order(at, first + timedelta(seconds=60 + at), f"SKU-{at % 100}") for at in range(start, end)]
+    # Spread evenly over the period, the oldest first.
+    orders = [amazon_order(at, first + span * (at + 0.5) / world.orders, f"SKU-{at % 100}") for at in range(start, end)]
     answer: dict[str, Any] = {"orders": orders, "createdBefore": query.get("createdBefore", [""])[0]}
     if end < world.orders:
         answer["pagination"] = {"nextToken": str(end)}
@@ -242,18 +250,23 @@ class Line(asyncio.Protocol):
             else:
                 self._reply(status, body, more)
 
-    def _answer(self, target: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, Any], list[str]]:
+    def _answer(self, target: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, Any] | str, list[str]]:
         parts = urlsplit(target)
-        if parts.path == "/control":
-            return 200, self.world.told(), []
+        if parts.path.startswith("/control"):
+            told = self.world.told()
+            if parts.path.endswith("/fresh"):
+                self.world.seen = {}
+            return 200, told, []
         if parts.path.endswith("/graphql.json"):
             return shopify(self.world, headers["host"], body)
         if parts.path.endswith("/orders"):
             return amazon(self.world, headers["x-amz-access-token"], parse_qs(parts.query))
+        if parts.path == "/fx":
+            return 200, FX, []
         return 404, {"errors": [{"code": "NotFound", "message": parts.path}]}, []
 
-    def _reply(self, status: int, body: dict[str, Any], more: list[str]) -> None:
-        raw = json.dumps(body, separators=(",", ":")).encode()
+    def _reply(self, status: int, body: dict[str, Any] | str, more: list[str]) -> None:
+        raw = (body if isinstance(body, str) else json.dumps(body, separators=(",", ":"))).encode()
         lines = [f"HTTP/1.1 {status} OK", "Content-Type: application/json", f"Content-Length: {len(raw)}", *more]
         if self.transport is not None:
             self.transport.write("\r\n".join(lines).encode() + b"\r\n\r\n" + raw)

@@ -1,0 +1,167 @@
+"""`python -m tests.bench poll`: polls beside bare threads that do the same work, and how late ten thousand accounts are.
+
+Ours: the real worker and scheduler. Bare: threads that call the same poll for accounts which were leased beforehand, so
+no queue, no claims and no forks. Both against the lean double; rates are counted there, from the first call to the last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import timedelta
+
+from sqlalchemy import bindparam, select, update
+
+from shopapp import clock, create_app
+from shopapp.orders import poll
+from shopapp.records import db
+from shopapp.records.models import Account
+from shopapp.work import bell
+from shopapp.work.claim import THREADS, Claim
+from tests.bench import stage as ground
+from tests.bench.stage import Stage
+
+INTERVAL = 300
+ROUNDS = 3
+BUSY = 50  # every so many-th poll brings a new order
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this benchmark."""
+    ground.arguments(parser)
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of the lateness part")
+
+
+def run(args: argparse.Namespace) -> dict[str, float | str]:
+    """Measure and print a table; the figures."""
+    found: dict[str, float | str] = {"database": args.database, "remote": "lean double, a process of its own"}
+    with ground.stage(args, busy=BUSY) as here:
+        here.env["POLL_SECONDS"] = str(INTERVAL)
+        found |= _ratio(here, *((20, 1) if args.tiny else (1000, ROUNDS)))
+    with ground.stage(args, busy=BUSY) as here:
+        here.env["POLL_SECONDS"] = str(INTERVAL)
+        found |= _lateness(here, args.workers, *((600, 4) if args.tiny else (10_000, 90)))
+    ground.table(found)
+    return found
+
+
+def _ratio(here: Stage, count: int, rounds: int) -> dict[str, float | str]:
+    made = ground.accounts(ground.shops(max(1, count // 2)), count)
+    ids = [account_id for account_id, _, _ in made]
+    ours: list[float] = []
+    bare: list[float] = []
+    with here.process("shopapp.cli", "worker", "--queue", "bulk"), here.process("shopapp.cli", "scheduler"):
+        _wake(here, ids[0])
+        for _ in range(rounds):
+            ours.append(_rate(here, count, lambda: _due_now(ids)))
+            bare.append(_rate(here, count, lambda: _bare(here, ids)))
+    pairs = [one / other for one, other in zip(ours, bare, strict=True)]
+    return {
+        "accounts_of_a_round": count,
+        "polls_per_second": round(statistics.median(ours), 1),
+        "bare_per_second": round(statistics.median(bare), 1),
+        "poll_to_bare": round(statistics.median(pairs), 3),
+    }
+
+
+def _rate(here: Stage, count: int, begin: Callable[[], None]) -> float:
+    """Polls a second of `count` polls that `begin` sets off, as the double saw them."""
+    before = here.told()["calls"].get("searchOrders", 0)
+    here.told(fresh=True)
+    begin()
+    ends = time.time() + 120
+    while (told := here.told())["calls"].get("searchOrders", 0) - before < count:
+        if time.time() > ends:
+            raise SystemExit(f"only {told['calls'].get('searchOrders', 0) - before} of {count} accounts were polled")
+        time.sleep(0.1)
+    moments = sorted(told["seen"].values())
+    return (len(moments) - 1) / (moments[-1] - moments[0])
+
+
+def _due_now(ids: list[int]) -> None:
+    with db.writing() as s:
+        s.execute(update(Account).where(Account.id.in_(ids)).values(due_at=clock.now()))
+    bell.ring("bulk")
+
+
+def _bare(here: Stage, ids: list[int]) -> None:
+    with db.writing() as s:
+        lease = {"lease_token": "bare", "lease_until": clock.now() + timedelta(minutes=10), "due_at": clock.now()}
+        s.execute(update(Account).where(Account.id.in_(ids)).values(lease))
+    with here.process("tests.bench.poll") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+
+def _lateness(here: Stage, workers: int, count: int, seconds: float) -> dict[str, float | str]:
+    """How long after it was due each account is asked for. The due times are spread, as they are in earnest."""
+    made = ground.accounts(ground.shops(max(1, count // 3)), count)
+    rng = random.Random(7)
+    after = [timedelta(seconds=rng.uniform(0, INTERVAL)) for _ in made]
+    with here.process("shopapp.cli", "scheduler"), ExitStack() as stack:
+        for _ in range(workers):
+            stack.enter_context(here.process("shopapp.cli", "worker", "--queue", "bulk"))
+        _wake(here, made[-1][0])
+        begins = clock.now() + timedelta(seconds=2)
+        due = [begins + one for one in after]
+        rows = [{"of": made[at][0], "at": moment} for at, moment in enumerate(due)]
+        with db.writing() as s:
+            table = Account.__table__
+            s.connection().execute(
+                table.update().where(table.c.id == bindparam("of")).values(due_at=bindparam("at")), rows
+            )
+        here.told(fresh=True)
+        time.sleep(max(0.0, (begins - clock.now()).total_seconds()) + seconds)
+        told, now = here.told(), clock.now()
+    late, missing = [], 0
+    for number, moment in enumerate(due):
+        seen = told["seen"].get(f"SELLER{number}")
+        if seen is not None:
+            late.append(seen - moment.timestamp())
+        elif moment < now:
+            late.append((now - moment).total_seconds())
+            missing += moment < now - timedelta(seconds=2)
+    late.sort()
+    return {
+        "accounts": count,
+        "interval_seconds": INTERVAL,
+        "polled": len(told["seen"]),
+        "polled_per_second": round(len(told["seen"]) / seconds, 1),
+        "late_p50_seconds": round(late[len(late) // 2], 3),
+        "late_p99_seconds": round(late[int(len(late) * 0.99)], 3),
+        "late_most_seconds": round(late[-1], 3),
+        "overdue_at_the_end": missing,
+        "refused": len(told["refused"]),
+    }
+
+
+def _wake(here: Stage, account_id: int) -> None:
+    """Wait until the worker has polled one account: all processes have imported everything by then."""
+    _due_now([account_id])
+    ends = time.time() + 60
+    while not here.told()["seen"]:
+        if time.time() > ends:
+            raise SystemExit("the worker does not begin")
+        time.sleep(0.2)
+
+
+def _bare_threads() -> int:
+    """The other side of `_bare`, in a process of its own: poll what is leased for it."""
+    create_app()
+    with db.reading() as s:
+        ids = list(s.scalars(select(Account.id).where(Account.lease_token == "bare").order_by(Account.id)))
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(poll.due_account, [Claim(account_id, "bare") for account_id in ids]))
+    print(json.dumps({"polled": len(ids)}), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_bare_threads())

@@ -1,0 +1,30 @@
+"""The benchmarks of the orders' way run: tiny sizes, nothing judged but that nothing was doubled or refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.test_bench import bench
+
+pytestmark = pytest.mark.postgres
+
+
+def test_import() -> None:
+    found = bench("import", "--tiny")
+    assert (found["worker_orders"], found["stays_orders"]) == (36, 48)
+    assert (found["doubled"], found["throttled"], found["lookups"]) == (0, 0, 0)
+    assert found["http_per_order"] < 1.5
+    assert found["statements_per_order"] < 40
+
+
+def test_poll() -> None:
+    found = bench("poll", "--tiny")
+    assert found["poll_to_bare"] > 0
+    assert found["polled"] > 0
+    assert found["refused"] == 0
+
+
+def test_backfill() -> None:
+    found = bench("backfill", "--tiny")
+    assert (found["doubled"], found["refused_after_probe"], found["throttled_after_probe"]) == (0, 0, 0)
+    assert found["pages"] == 2
