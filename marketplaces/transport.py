@@ -23,6 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 CONNECT_SECONDS = 10
+DEEPEST = 20
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _current = threading.local()
 
@@ -261,7 +262,9 @@ def _reason(error: BaseException) -> str:
     """The innermost class name: what happened, without the address, which may hold secrets."""
     seen: BaseException | None = error
     name = type(error).__name__
-    while seen is not None:
+    for _ in range(DEEPEST):  # causes can go in a circle
+        if seen is None:
+            break
         name = type(seen).__name__
         inner = getattr(seen, "reason", None) or (seen.args[0] if seen.args else None)
         if isinstance(seen, UnicodeError):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from marketplaces.errors import RateLimited, Transient
-from marketplaces.transport import Hosts
+from marketplaces.transport import Hosts, _reason
 from marketplaces.wire import Answer, Bucket, Http, parse_json, retry_after
 from tests.unit.marketplaces.rawserver import Play, RawServer, answer
 
@@ -229,6 +229,12 @@ def test_a_dripping_answer_ends_at_the_deadline(head: bytes, drop: bytes) -> Non
             ask(http, server)
         assert time.monotonic() - started < 2
         assert caught.value.maybe_done
+
+
+def test_causes_that_go_in_a_circle_are_named_all_the_same() -> None:
+    first, second = OSError("a"), ValueError("b")
+    first.__context__, second.__context__ = second, first
+    assert _reason(first) in ("OSError", "ValueError")
 
 
 def test_endless_headers_end_early() -> None:
