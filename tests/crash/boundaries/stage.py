@@ -43,6 +43,7 @@ from shopapp.shops import install
 from shopapp.work import bell, claim, schedule
 from tests.crash.boundaries.counting import Counter, Point, window
 from tests.crash.boundaries.counting import install as count_everything
+from tests.journeys.life import forget_what_is_remembered
 from tests.stage.box import Box
 from tests.stage.postgres import Postgres, find_postgres
 from tests.stage.queue import Queue
@@ -103,6 +104,7 @@ class Stage:
                 s.execute(table.delete())
         self.queue.clear()
         budget.forget()
+        forget_what_is_remembered()
         self.ledger()
 
     def ledger(self) -> list[dict[str, Any]]:
