@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--workers", action="store_true", help="kill workers and their horses only")
     parser.add_argument("--scale", type=float, default=12.0, help="how much faster than the wall the clocks run")
     parser.add_argument("--settle", type=int, default=90, help="SETTLE_SECONDS; above late commits and index lag")
-    parser.add_argument("--rate", type=float, default=3.0, help="orders a second")
+    parser.add_argument("--rate", type=float, default=5.0, help="orders a second")
     parser.add_argument("--gap", type=float, default=0.4, help="mean seconds between two strikes of one to three kills")
     parser.add_argument("--probe", type=int, default=0, help="every so many kills the recovery is timed (0: never)")
     parser.add_argument("--folder", help="scratch folder, kept; default: a temporary one")

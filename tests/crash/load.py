@@ -18,6 +18,7 @@ from tests.sandbox.merchant import Merchant
 
 PRODUCTS = ("LAMP-1", "LAMP-2", "CHAIR-1")
 UNKNOWN = "NOT-IN-SHOP"
+PATIENCE = 6  # looks until an accident that has found nothing to strike is taken back
 LOST_ANSWERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("commit_then_reset", {}),
     ("commit_then_status", {"status": 502}),
@@ -115,7 +116,8 @@ class Load:
         ]
         self.faults = 0
         self.calm = threading.Event()  # while set, no accidents happen: only kills hurt
-        self._open = ""
+        self._open, self._waited = "", 0
+        self.struck = 0
 
     def start(self) -> None:
         """Let them begin."""
@@ -148,7 +150,13 @@ class Load:
 
     def _lose(self, rng: random.Random) -> None:
         if self._open:  # at most one accident waits to happen: they must not pile up while nothing is sent
-            path, self._open = f"/faults/{self._open}", ""
+            self._waited += 1
+            rows = self.control.call("GET", "/faults").json()
+            waits = any(str(row["id"]) == self._open and not row["hits"] for row in rows)
+            if waits and self._waited < PATIENCE and not self.calm.is_set():
+                return
+            self.struck += not waits
+            path, self._open, self._waited = f"/faults/{self._open}", "", 0
             self.control.call("DELETE", path)
         if self.calm.is_set():
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections import defaultdict
@@ -27,6 +28,7 @@ RECOVERY = 150.0  # seconds: a lease of 120 and what it takes to look again
 RESUMED = 60.0  # seconds until something is imported again after the queue was lost
 LEASE = 120.0
 MARK = "crash:mark"
+PROGRESS = 6.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Plan:
     seed: int
     scale: float = 12.0
     settle: int = 90
-    rate: float = 3.0
+    rate: float = 5.0
     gap: float = 0.4
     probe: int = 0
     premises: str = "house"
@@ -93,13 +95,14 @@ class Run:
         settings = {"SETTLE_SECONDS": str(plan.settle)}
         self.premises: Demo | House = Demo(folder, plan.scale, settings)
         if plan.premises == "house":
-            self.premises = House(folder, plan.scale, settings | {"POLL_SECONDS": "20"}, postgres=plan.postgres)
+            self.premises = House(folder, plan.scale, settings | {"POLL_SECONDS": "10"}, postgres=plan.postgres)
         self.control = Control(self.premises.box_url)
         self.created = Created(self.control)
         aims = targets(self.premises, workers_only=plan.workers_only, supervisor=plan.supervisor)
         # A pause longer than the settle time would be a send that arrives later than any guess allows.
         self.killer = Killer(self.premises, self.rng, aims, min(6.0, plan.settle / 3 / plan.scale), wiped=self.mark)
         self.places: list[Place] = []
+        self.imported = 0  # as seen before the last strike
         self.outcome = Outcome()
 
     def prepare(self) -> Load:
@@ -190,8 +193,17 @@ class Run:
                 load.calm.clear()
                 continue
             time.sleep(self.plan.gap * self.rng.uniform(0.2, 1.8))
+            self.see_progress()
             for _ in range(min(self.rng.choice((1, 1, 2, 3)), self.plan.kills - self.killer.count)):
                 self.told(self.killer.strike())
+
+    def see_progress(self) -> None:
+        """Wait until something was imported since the last strike: killing what has not begun again proves nothing."""
+        before, ends = self.imported, time.monotonic() + PROGRESS
+        while self.imported <= before and time.monotonic() < ends:
+            time.sleep(0.03)
+            with contextlib.suppress(requests.RequestException):
+                self.imported = sum(sum(self.created.of(place).values()) for place in self.places)
 
     def told(self, what: str) -> str:
         """Say what was struck, now and then in long runs."""
@@ -293,7 +305,8 @@ def run(plan: Plan, folder: Path) -> Outcome:
         load.start()
         struck = time.monotonic()
         one.strike_all(load)
-        say(f"{one.killer.count / max(1.0, time.monotonic() - struck):.2f} kills a second")
+        rate = one.killer.count / max(1.0, time.monotonic() - struck)
+        say(f"{rate:.2f} kills a second, {one.imported} orders imported between them")
         load.stop()
         one.control.call("DELETE", "/faults")
         one.finish(load)
@@ -308,7 +321,8 @@ def run(plan: Plan, folder: Path) -> Outcome:
 
 def _report(one: Run, load: Load, seconds: float) -> None:
     outcome, verdict, killer = one.outcome, one.outcome.verdict, one.killer
-    say(f"kills {outcome.kills} {dict(killer.kills)}, pauses {dict(killer.pauses)}, accidents {load.faults}")
+    say(f"kills {outcome.kills} {dict(killer.kills)}")
+    say(f"pauses {dict(killer.pauses)}, accidents {load.faults}, of which {load.struck} struck")
     say(
         f"orders {verdict.orders}, lost {len(verdict.lost)}, doubled {len(verdict.doubled)},"
         f" invented {len(verdict.invented)}; mails {verdict.mails}, twice {verdict.mails_twice},"
