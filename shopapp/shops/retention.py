@@ -59,6 +59,8 @@ KEPT = {
     "notification_choice": "one row for each checkbox",
     "order": "until shop/redact, without its buyer: what is known is never imported a second time",
     "order_line": "with its order",
+    "order_slot": "with the orders that it counts: one row for a quarter of an hour in which any were bought",
+    "order_tally": "one row for each account and state",
     "usage_entry": "until shop/redact: what was charged must be explainable",
 }
 
