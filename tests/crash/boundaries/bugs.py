@@ -124,12 +124,14 @@ def _one_job_id(_: Stage) -> None:
 
 BUGS: Mapping[str, Bug] = {
     "cursor-first": Bug("the cursor is saved before the orders", _cursor_first, ("import", "unique"), "commit of"),
-    "no-look-up": Bug("nothing is looked up before it is sent again", _no_look_up, ("import", "not-unique"), "receive"),
+    "no-look-up": Bug(
+        "nothing is looked up before it is sent again", _no_look_up, ("import", "not-unique"), "OrderCreate"
+    ),
     "no-settle-time": Bug(
-        "an unanswered send is repeated at once", _no_settle_time, ("import-late", "not-unique"), "receive"
+        "an unanswered send is repeated at once", _no_settle_time, ("import-late", "not-unique"), "OrderCreate"
     ),
     "acknowledged-first": Bug("200 before the commit", _acknowledged_first, ("webhook-product", "unique"), "serve"),
-    "sent-again": Bug("a creation is repeated on 502", _sent_again, ("import-502", "not-unique"), "receive"),
+    "sent-again": Bug("a creation is repeated on 502", _sent_again, ("import-502", "not-unique"), "OrderCreate"),
     "marked-first": Bug("a mail is marked sent before it is", _marked_first, ("mail", "unique"), "smtp"),
     "job-as-truth": Bug("only the bell's own job does the work", _job_as_truth, ("import", "unique"), "ring now"),
     "one-job-id": Bug("a fixed, unique id for the job", _one_job_id, ("import", "unique"), "commit of"),

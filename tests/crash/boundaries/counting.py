@@ -8,6 +8,7 @@ After a request has been sent means: the remote has answered, and the answer wai
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import smtplib
@@ -140,12 +141,13 @@ def _http(counter: Counter) -> None:
     send: Any = requests.Session.send
 
     def requested(self: Any, method: str, url: str, *args: Any, **more: Any) -> Any:
-        number = counter.enter(f"send {method} {url.split('?', maxsplit=1)[0][-60:]}")
+        answer.name = _operation(url, more.get("body") or (args[0] if args else b""))
+        number = counter.enter(f"send {answer.name}")
         request(self, method, url, *args, **more)
         counter.leave(number, lambda: _wait(self.sock))
 
     def answered(self: Any, *args: Any, **more: Any) -> Any:
-        answer.number = counter.enter("receive")
+        answer.number = counter.enter(f"receive {answer.name}")
         return response(self, *args, **more)
 
     def sent(self: Any, *args: Any, **more: Any) -> Any:
@@ -159,6 +161,12 @@ def _http(counter: Counter) -> None:
     patched.request, patched.getresponse = requested, answered
     session: Any = requests.Session
     session.send = sent
+
+
+def _operation(url: str, body: Any) -> str:
+    """What a call is named by: its GraphQL operation, else the end of its path."""
+    named = re.search(rb'"operationName":"(\w+)"', body) if isinstance(body, bytes) else None
+    return named[1].decode() if named else url.split("?", maxsplit=1)[0][-30:]
 
 
 def _redis(counter: Counter) -> None:
