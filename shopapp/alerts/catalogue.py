@@ -186,8 +186,9 @@ _ORDER_AND_PLAN = (
         Severity.WARNING,
         N_("The orders of '%(label)s' do not add up, last on %(day)s"),
         N_(
-            "We counted twice. %(channel)s lists orders that we cannot get: %(missing)s. Imported, but no longer in "
-            "Shopify: %(gone)s. In Shopify, but not listed by %(channel)s: %(extra)s. Order numbers: %(ids)s"
+            "We counted. %(channel)s lists orders that we cannot get: %(missing)s. Imported, but no longer in "
+            "Shopify: %(gone)s. In Shopify, but not listed by %(channel)s: %(extra)s. Missed by the sync and fetched "
+            "only by the count: %(fetched)s. Order numbers: %(ids)s"
         ),
         N_(
             "Open the account and compare the days. Orders that you deleted in Shopify yourself need nothing. "

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 LISTING, CHECKING = "listing", "checking"
 WAITING = timedelta(hours=1)  # while nothing can be counted
 SOON = timedelta(minutes=15)  # while the poll is behind
-POLL_FIRST = timedelta(hours=12)  # so long a poll that is behind may bring its orders itself
+PATIENCE = 48  # so often in a row: then the poll has had twelve hours to bring its orders itself
 STALE = timedelta(hours=24)  # a round that took longer begins anew
 SPARE, SPARE_WHEN_LATE, LATE = 5, 1, timedelta(hours=6)  # permits left to the poll
 SECONDS = 20.0  # of the wall that one claim goes on
@@ -112,7 +112,7 @@ def _begin(mine: Claim) -> Task | None:
             return None
         row.reason = why_not(s, account)
         if row.reason:
-            release(row, now + WAITING)
+            release(row, now + WAITING, attempt=0)
             return None
         zone = i18n.zone(account.shop.timezone)
         if row.began_at is not None and now - row.began_at > STALE:
@@ -156,10 +156,11 @@ def _choose(s: Session, row: CountRound, account: Account, zone: ZoneInfo) -> bo
         release(row, days.next_at(s, account, now, zone), attempt=0)
         return False
     behind = account.cursor_at is None or account.cursor_at < run.end
-    if behind and now < run.end + POLL_FIRST:
+    if behind and row.attempt < PATIENCE:
         row.reason = "behind"
-        release(row, now + SOON)
+        release(row, now + SOON, attempt=row.attempt + 1)
         return False
+    row.attempt = 0
     _reset(row)
     row.phase, row.began_at = LISTING, now
     row.first_day, row.last_day = run.first, run.last

@@ -110,6 +110,7 @@ def _facts(uneven: Sequence[DayCount]) -> dict[str, Any]:
         "missing": sum(row.missing for row in uneven),
         "gone": sum(row.gone for row in uneven),
         "extra": sum(row.extra for row in uneven),
+        "fetched": sum(row.fetched for row in uneven),
         "ids": ", ".join(ids[:NAMED]),
     }
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from shopapp.records.models import DayCount, DayState, OrderState
 
 AGAIN = timedelta(hours=4)  # from the first look to the second
+FEW = 5  # so many fetched orders may always be late ones
 SHOWN = 50  # ids kept of each kind
 _PLACES: Mapping[str, str] = {
     OrderState.RECEIVED: "waiting",
@@ -59,6 +60,11 @@ class Sums:
         return not (self.missing or self.gone or self.extra)
 
     @property
+    def silent(self) -> bool:
+        """Whether the sync brought less than half of the day: then it stands still, whatever else it says."""
+        return self.fetched * 2 > self.listed and self.fetched >= FEW
+
+    @property
     def open(self) -> int:
         """How many will still change by themselves or by somebody's doing."""
         return self.waiting + self.held + self.failed
@@ -86,9 +92,12 @@ def add_up(seen: Seen, states: Mapping[str, str], gone: Collection[str], extra: 
 def judge(sums: Sums, before: DayCount | None, now: datetime, night: datetime) -> tuple[DayState, datetime | None]:
     """What the day has come to, and when it is looked at again (None: it is settled). `night` is the next round's time.
 
-    Nobody is alarmed by the first look. What was told and cannot mend by looking is settled: orders that are gone, or
-    that the marketplace does not list. What is missing is looked for every night.
+    Nobody is alarmed by the first look, unless it had to do the work of the sync. What was told and cannot mend by
+    looking is settled: orders that are gone, or that the marketplace does not list. What is missing is looked for
+    every night.
     """
+    if sums.even and sums.silent:
+        return DayState.UNEVEN, night
     if sums.even:
         # What was open at its first count is counted once more, so that the day shows what became of it.
         return DayState.EVEN, night if sums.open and before is None else None

@@ -31,6 +31,7 @@ FULL = {
     "missing": 1,
     "gone": 2,
     "extra": 0,
+    "fetched": 3,
     "ids": "304-1, 304-2",
 }
 

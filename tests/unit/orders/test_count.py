@@ -105,7 +105,7 @@ def test_a_round_that_must_wait_goes_on_at_its_page(scene: Scene) -> None:
     assert (row().phase, len(row().seen[noon().date().isoformat()]["ids"])) == ("listing", 100)
     assert row().page_token
     again(scene)
-    assert (day().listed, day().fetched, day().state) == (150, 150, DayState.EVEN)
+    assert (day().listed, day().fetched, day().missing) == (150, 150, 0)
     assert len(scene.rows()) == len(ids)
     assert ["paginationToken" in one for one in searches(scene)] == [False, True]
     assert (row().phase, row().seen) == ("", {})
@@ -144,12 +144,12 @@ def test_more_orders_than_one_question_to_shopify_holds_are_all_asked_for(scene:
     scene.place()
     again(scene)
     assert (day().listed, day().in_shopify, day().state) == (60, 60, DayState.EVEN)
-    victims = scene.in_shopify()[0], scene.in_shopify()[-1]
+    victims = scene.rows()[0], scene.rows()[-1]
     for one in victims:
-        scene.box.delete(f"/shops/{scene.domain}/orders/{one['id'].rsplit('/', 1)[-1]}")
+        scene.box.delete(f"/shops/{scene.domain}/orders/{one.shopify_gid.rsplit('/', 1)[-1]}")
     again(scene)
     assert (day().in_shopify, day().gone) == (58, 2)
-    assert set(day().ids["gone"]) == {one["source_identifier"] for one in victims}
+    assert set(day().ids["gone"]) == {one.remote_order_id for one in victims}
 
 
 def test_what_cannot_be_kept_is_missing_until_it_is_here(scene: Scene) -> None:
@@ -217,12 +217,27 @@ def test_who_cannot_be_counted_says_why_and_is_not_asked(
 
 
 def test_a_poll_that_stays_behind_does_not_keep_the_count_waiting_for_ever(scene: Scene) -> None:
+    missed(scene, 1, count=6)
     with db.writing() as s:
         s.query(Account).update({"cursor_at": noon(4)})
-    clock.travel(noon(0) + timedelta(minutes=30))
+    clock.travel(noon(0))
     run()
+    for _ in range(count.PATIENCE - 1):
+        assert row().reason == "behind"
+        clock.travel(by=count.SOON)
+        claim.drain((WORK,), seconds=30)
+    assert not searches(scene)
+    clock.travel(by=count.SOON)
+    claim.drain((WORK,), seconds=30)
     assert row().reason == ""
-    assert day(1).state == DayState.EVEN
+    assert (day(1).listed, day(1).fetched, day(1).state) == (6, 6, DayState.UNEVEN)
+    (told,) = incidents()
+    assert told.params["fetched"] == 6  # the sync stands still: nobody else would say so
+    scene.poll()
+    with db.writing() as s:
+        s.query(DayCount).filter_by(day=noon(1).date()).update({"again_at": clock.now()})
+    again(scene)
+    assert (day(1).fetched, day(1).state, incidents()) == (6, DayState.EVEN, [])
 
 
 def test_every_importing_account_has_one_row_and_a_shop_that_comes_back_is_woken(scene: Scene) -> None:

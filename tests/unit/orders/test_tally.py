@@ -88,6 +88,16 @@ def test_what_is_gone_is_told_once_and_what_is_missing_until_it_is_here() -> Non
     assert tally.judge(missing, before(DayState.UNEVEN, missing=1), NOW, NIGHT) == (DayState.UNEVEN, NIGHT)
 
 
+@pytest.mark.parametrize(
+    ("listed", "fetched", "told"), [(214, 214, True), (10, 6, True), (10, 5, False), (4, 4, False)]
+)
+def test_a_sync_that_stands_still_is_told_though_the_count_did_its_work(listed: int, fetched: int, told: bool) -> None:
+    sums = Sums(listed=listed, waiting=fetched, in_shopify=listed - fetched, fetched=fetched)
+    assert tally.judge(sums, None, NOW, NIGHT)[0] == (DayState.UNEVEN if told else DayState.EVEN)
+    later = Sums(listed=listed, in_shopify=listed)
+    assert tally.judge(later, before(DayState.UNEVEN), NOW, NIGHT) == (DayState.EVEN, None)
+
+
 def test_a_day_with_something_open_is_counted_once_more() -> None:
     open_ = Sums(listed=3, in_shopify=1, waiting=1, held=1)
     assert tally.judge(open_, None, NOW, NIGHT) == (DayState.EVEN, NIGHT)
