@@ -208,14 +208,14 @@ def test_nobody_hears_of_a_delivery_before_it_is_committed(
         real(*args, **more)
 
     monkeypatch.setattr(db, "keep", slow)
-    with ThreadPoolExecutor(1) as pool:
-        answers = pool.submit(burst, client, [signed(ground) for _ in range(12)])
+    with ThreadPoolExecutor(12) as pool:
+        answers = [pool.submit(burst, client, [signed(ground)]) for _ in range(12)]
         assert reached.wait(20)
-        time.sleep(0.2)
-        assert not answers.done()
+        time.sleep(0.3)
+        assert not [one for one in answers if one.done()]
         assert stored() == []
         go_on.set()
-        assert answers.result(20) == [200] * 12
+        assert [one.result(20) for one in answers] == [[200]] * 12
     assert len(stored()) == 12
 
 
