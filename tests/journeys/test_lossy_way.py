@@ -59,7 +59,7 @@ def test_what_a_list_drops_or_shows_late_is_brought_by_the_next_count_which_says
     assert not life.incidents("orders_missing", all_time=True)
 
 
-@pytest.mark.both_databases
+@pytest.mark.one_database
 def test_orders_that_are_listed_late_with_old_times_leave_no_gap_and_no_question_is_too_fresh(life: Life) -> None:
     """Complaint 21 of the field: a period that ends in the last two minutes is refused, and rows appear late."""
     life = life.another(plan="plus")
