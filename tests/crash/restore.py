@@ -86,14 +86,14 @@ def play(plan: Backup, folder: Path) -> Verdict:
         load.calm.set()
         load.start()
         created = Created(control)
-        until(lambda: all(created.of(one) for one in places), "orders are imported", 60)
+        until(lambda: all(created.of(one) for one in places), "orders are imported", 120)
         _hold(house)
         time.sleep(150 / SCALE)  # a few polls: orders are found, none is sent
         _save(house, folder / "backup")
         known = sum(len(one.good) for one in places)
         _go_on(house)
         time.sleep(plan.minutes * 60 / SCALE)
-        until(lambda: sum(sum(created.of(one).values()) for one in places) > known, "orders after the backup", 60)
+        until(lambda: sum(sum(created.of(one).values()) for one in places) > known, "orders after the backup", 120)
         house.stop_product()
         _put_back(house, folder / "backup")
         if plan.wiped:
@@ -108,7 +108,7 @@ def play(plan: Backup, folder: Path) -> Verdict:
         time.sleep(60 / SCALE)
         load.stop()
         with contextlib.suppress(AssertionError):
-            until(lambda: not judge(control, places).lost, "everything sold is there", 60, 0.5)
+            until(lambda: not judge(control, places).lost, "everything sold is there", 180, 0.5)
         time.sleep(300 / SCALE)  # whoever sends a second time has done so by now
         return judge(control, places)
     finally:

@@ -145,7 +145,7 @@ class Run:
         """No more accidents; wait until what they (and earlier kills) delayed is there. Orders go on arriving."""
         load.calm.set()
         moment = time.monotonic()
-        limit = 900 / self.plan.scale + 30
+        limit = 900 / self.plan.scale + 90
         took = until(lambda: not self.missing(moment), "what was delayed before is there", limit, 0.2)
         say(f"all that {self.killer.count} kills and accidents delayed is there after {took:.1f} s of the wall")
 

@@ -26,4 +26,4 @@ def test_a_restored_backup_that_nobody_announced_loses_and_doubles_nothing(tmp_p
 @pytest.mark.postgres
 def test_a_backup_restored_as_the_operator_is_told_loses_and_doubles_nothing(tmp_path: Path) -> None:
     """Younger than a gap in polling would show, the queue's memory lost as well: `doctor --restored` says it."""
-    _held(play(Backup(postgres=True, minutes=5, announced=True, wiped=True), tmp_path))
+    _held(play(Backup(postgres=True, minutes=3, announced=True, wiped=True), tmp_path))
