@@ -68,9 +68,7 @@ def table_scans(engine: Engine, statement: str, parameters: Any) -> list[str]:
     """The lines of the plan that read one of the big tables from its beginning to its end."""
     with engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars().all()
-    return [
-        line.strip() for line in plan if re.search(rf"Seq Scan on (?:{'|'.join(BIG)})\b", line.replace('"', ""))
-    ]
+    return [line.strip() for line in plan if re.search(rf"Seq Scan on (?:{'|'.join(BIG)})\b", line.replace('"', ""))]
 
 
 def wrong(engine: Engine, question: Callable[[Session], object]) -> list[str]:
