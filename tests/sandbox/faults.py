@@ -12,7 +12,8 @@ vendor's own throttling answer for kind "throttled" (default: a plain 429). A pa
 Kinds, with their params (all seconds are real seconds):
     status{status=500, body, headers}   html{body}   empty   null   truncate   reset   timeout{seconds=40}
     drip{seconds=0.5}   bomb{mb=50}   slow{seconds=2}   throttled   commit_then_timeout{seconds=40}
-    commit_then_status{status=502, body, headers}   commit_then_reset   late_commit{seconds=2, hold=0}
+    commit_then_status{status=502, body, headers}   commit_then_reset   late_commit{seconds=2, hold=0,
+    until_removed=false: as soon as the switch is deleted, after so many seconds at the latest}
 """
 
 import json
@@ -175,7 +176,7 @@ class Faults:
                 execute()
                 raise CutConnection(reset=True)
             case "late_commit":
-                self._later(fault.seconds(2), execute)
+                self._later(fault, execute)
                 self.hold(float(fault.params.get("hold", 0)))
                 raise CutConnection
             case "reset":
@@ -192,11 +193,18 @@ class Faults:
             if line is not None and _gone(line):
                 return
 
-    def _later(self, seconds: float, execute: Execute) -> None:
+    def _later(self, fault: Fault, execute: Execute) -> None:
         work = copy_current_request_context(execute)
+        ends = time.monotonic() + fault.seconds(2)
+
+        def waits() -> bool:
+            removed = fault.params.get("until_removed") and fault not in self._faults
+            return not removed and time.monotonic() < ends
 
         def run() -> None:
-            if not self._stopping.wait(seconds):
+            while waits() and not self._stopping.wait(min(0.02, max(0.0, ends - time.monotonic()))):
+                pass
+            if not self._stopping.is_set():
                 try:
                     work()
                 except Exception:
