@@ -22,9 +22,25 @@ from shopapp.records.vault import new_uid
 from tests.stage.box import Box
 from tests.stage.queue import Queue
 from tests.web.desk import Desk, open_desk
+from tests.web.ownership import watched
 
 DE = "A1PA6795UKMFR9"
 USER = "71"
+
+
+# Test files whose pages are watched for queries that forget the shop.
+WATCHED = ("orders", "order", "home", "plan", "inbox", "accounts", "backfills", "settings")
+
+
+@pytest.fixture(autouse=True)
+def _every_row_is_asked_for_as_a_shops_own(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A page that reads rows without saying whose they are fails whichever test opens it."""
+    if request.module.__name__.rpartition("test_")[2] not in WATCHED:
+        yield
+        return
+    with watched() as wrong:
+        yield
+    assert not wrong, sorted(set(wrong))
 
 
 @dataclass
