@@ -18,6 +18,7 @@ from tests.sandbox.merchant import Merchant
 
 PRODUCTS = ("LAMP-1", "LAMP-2", "CHAIR-1")
 UNKNOWN = "NOT-IN-SHOP"
+MANY_BAD = 12  # failing orders of a shop: an address gets so many mails a day, the rest would wait for tomorrow
 PATIENCE = 6  # looks until an accident that has found nothing to strike is taken back
 LOST_ANSWERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("commit_then_reset", {}),
@@ -141,7 +142,8 @@ class Load:
 
     def _sell(self, rng: random.Random) -> None:
         place = rng.choice(self.places)
-        bad = rng.random() < 0.04
+        share = 0.04 if len(place.bad) < MANY_BAD // 2 else 0.005
+        bad = len(place.bad) < MANY_BAD and rng.random() < share
         skus = [UNKNOWN] if bad else rng.sample(PRODUCTS, rng.choice((1, 1, 2)))
         lines = [{"sku": sku, "price": "1.00", "shipping": "0.00", "quantity": 1} for sku in skus]
         path = f"/amazon/sellers/{place.seller}/orders"
