@@ -7,6 +7,7 @@ waits idle before each ring; there is no scheduler that could ring as well.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -95,4 +96,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended also then
     sys.exit(main())
