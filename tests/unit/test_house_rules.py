@@ -127,7 +127,9 @@ def test_nothing_unsafe_slips_in() -> None:
 
 def test_a_locked_row_may_still_be_referred_to() -> None:
     """A plain FOR UPDATE waits for everybody who just wrote a row about the locked one: a deadlock by foreign key."""
-    locks = [(name(path), lock) for path in PRODUCT for lock in re.findall(r"with_for_update\W[^\n]{0,60}", path.read_text())]
+    locks = [
+        (name(path), lock) for path in PRODUCT for lock in re.findall(r"with_for_update\W[^\n]{0,60}", path.read_text())
+    ]
     assert len(locks) > 10
     assert [lock for lock in locks if "key_share" not in lock[1] and "read=True" not in lock[1]] == []
 
