@@ -281,8 +281,8 @@ def _probe(mine: Claim) -> None:
         if account is None:  # linked anew meanwhile
             return
         due = account.due_at
-        if due is not None and due <= clock.now():  # nothing was decided: another seller answered
-            due = clock.now() + ANOTHER_SELLER
+        if account.status != AccountStatus.ACTIVE and due is not None and due <= clock.now():
+            due = clock.now() + ANOTHER_SELLER  # nothing was decided: not again at once
         release(account, due)
 
 

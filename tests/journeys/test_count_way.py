@@ -230,7 +230,7 @@ def test_a_night_in_which_nothing_can_be_counted_is_no_drift_and_is_counted_late
     assert states(account_id) == []
     assert not life.incidents(KIND, all_time=True)
     ends[trouble]()
-    for _ in range(6):
+    for _ in range(8):
         life.work(minutes=45)
     (day,) = counted(account_id)
     assert (day.state, day.listed, day.in_shopify) == (DayState.EVEN, 2, 2)

@@ -186,6 +186,8 @@ def test_a_broken_account_is_probed_and_heals_by_itself(scene: Scene) -> None:
     claim.drain((POLLS,), seconds=20)
     account = scene.account()
     assert account.status == AccountStatus.ACTIVE
+    assert account.due_at is not None
+    assert account.due_at < clock.now() + timedelta(minutes=10), "healed, and polled again at once"
 
 
 @pytest.mark.postgres
