@@ -118,6 +118,7 @@ def bind(s: Session, row: Order, shop: Shop, gid: str, name: str, how: Bound, to
             event(log, "totals_differ", logging.WARNING, order=row.id)
     _mark_account(s, row.account_id, now)
     if how != "prior":
+        gate.locked(s, shop.id)  # of two orders that fill the plan together, the second sees the first
         ledger.book(s, row)
     if row.cancelled_at is not None:
         cancelled(s, row, row.cancelled_at)
