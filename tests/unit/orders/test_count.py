@@ -29,6 +29,7 @@ from shopapp.records.models import (
 )
 from shopapp.work import claim, pace
 from shopapp.work.claim import Work
+from tests.stage import buckets
 from tests.stage.box import Box
 from tests.stage.queue import Queue
 from tests.unit.orders.scene import Scene, both_databases, furnish
@@ -71,6 +72,7 @@ def again(scene: Scene) -> None:
     with db.writing() as s:
         s.query(CountRound).update({"due_at": clock.now()})
         s.query(DayCount).filter_by(day=noon().date()).update({"again_at": clock.now()})
+    buckets.refill()
     claim.drain((WORK,), seconds=30)
 
 

@@ -38,7 +38,7 @@ def test_an_exchange_without_expiring_gives_a_token_without_refresh(make_shop):
     "claims",
     [
         {"exp": int(time.time()) - 60},
-        {"nbf": int(time.time()) + 600},
+        {"nbf": int(time.time()) + 86_400},
         {"aud": "another-app"},
         {"dest": "https://another-shop.myshopify.com"},
         {"dest": "https://evil.test", "iss": "https://evil.test/admin"},
