@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from shopapp import clock
@@ -187,9 +187,16 @@ def run(work: Work, mine: Claim) -> None:
             elif db.unreachable(error):
                 event(log, "work_without_database", logging.WARNING, error=type(error).__name__)
                 _give_back(work, mine, OUTAGE_DELAY, used_attempt=False)
+            elif isinstance(error, IntegrityError) and _gone(work, mine):
+                event(log, "work_erased")  # what was being worked on went away meanwhile, with all of its shop
             else:
                 log.exception("work_crashed")
                 _give_back(work, mine, UNKNOWN_ERROR_DELAY, used_attempt=True)
+
+
+def _gone(work: Work, mine: Claim) -> bool:
+    with db.reading() as s:
+        return s.get(work.model, mine.id) is None
 
 
 def _give_back(work: Work, mine: Claim, delay: timedelta, *, used_attempt: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -99,6 +100,23 @@ def test_a_crashing_handler_puts_its_row_back_and_spoils_no_other(caplog: pytest
         assert bad.due_at > clock.now() + timedelta(minutes=50)
         assert sum(row.words == "x" for row in s.scalars(select(Chore))) == 19
     assert "work_crashed" in caplog.text
+
+
+@pytest.mark.usefixtures("rows")
+def test_what_is_erased_while_it_is_worked_on_is_no_crash(caplog: pytest.LogCaptureFixture) -> None:
+    def erase(mine: Claim) -> None:
+        if mine.id in (5, 6):
+            with db.writing() as s:
+                if mine.id == 5:
+                    s.delete(s.get_one(Chore, 5))
+            with db.writing() as s:
+                s.add(Chore(name="c07"))  # the name is taken: any refused statement does
+        finish(mine)
+
+    with caplog.at_level(logging.INFO, "shopapp.work.claim"):
+        claim.drain([work(erase)])
+    assert caplog.text.count("work_erased") == 1
+    assert caplog.text.count("work_crashed") == 1, "a refused statement about a row that is still there is our bug"
 
 
 @pytest.mark.postgres
