@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from marketplaces.data import Credentials, Order, OrderPage, OrderQuery, Seller, Site
+from marketplaces.data import (
+    Carrier,
+    Credentials,
+    ListingChange,
+    Order,
+    OrderPage,
+    OrderQuery,
+    Parcel,
+    PushResult,
+    RemoteListing,
+    Seller,
+    Shipment,
+    Site,
+)
 from marketplaces.wire import Http
 
 
@@ -115,6 +128,31 @@ class Renewal:
     draft: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Shipping:
+    """What the channel asks of a shipment. `needs_tracking`: without a number it is refused; `carries_tracking`: it takes
+    one at all; `edits`: a reported package can be changed.
+    """
+
+    needs_tracking: bool = True
+    carries_tracking: bool = True
+    edits: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Selling:
+    """What can be pushed to a listing, and how. A document is worth it from `document_from` changes on, 0: never.
+
+    `results_after` is how long the answer to a single push may take before it is asked for.
+    """
+
+    price: bool = True
+    stock: bool = True
+    document_from: int = 0
+    document_most: int = 0
+    results_after: timedelta = timedelta(0)
+
+
 class Channel(ABC):
     """Base of all channels. Stateless: everything comes in by arguments, results and error families go out."""
 
@@ -136,6 +174,8 @@ class Channel(ABC):
     known_lifetime: timedelta | None = None  # of an authorisation; None when the channel does not tell
     app_id_key: str = ""  # which app key identifies our application to the seller (shown in the repair dialog)
     sentences: tuple[str, ...] = ()  # what `typed` may say beside the sentences of marketplaces.login
+    shipping: Shipping | None = None  # None: it takes no shipments
+    selling: Selling | None = None  # None: it takes neither prices nor stock
     steps: Mapping[str, tuple[Step, ...]] = {}  # cause (expired, revoked, inactive, credentials, unknown) -> what to do
 
     def texts(self) -> tuple[str, ...]:
@@ -199,3 +239,49 @@ class Channel(ABC):
     @abstractmethod
     def get_order(self, line: Line, order_id: str, site: str) -> Order:
         """One order by its id, mapped totally, else `Rejected`."""
+
+    # What follows is asked only of a channel that declares `shipping`.
+
+    def carrier(self, words: str) -> Carrier:
+        """What this channel calls the carrier that the merchant calls `words`, whatever its case and spelling."""
+        raise NotImplementedError(f"{self.name} takes no shipments")
+
+    def parcels(self, line: Line, order_id: str, site: str) -> tuple[Parcel, ...]:
+        """The packages that the marketplace knows of an order. Raises the error families."""
+        raise NotImplementedError(f"{self.name} takes no shipments")
+
+    def confirm_shipment(self, line: Line, shipment: Shipment) -> None:
+        """Report one package, once. Rejected says why it is refused; Transient(maybe_done) when it may have arrived."""
+        raise NotImplementedError(f"{self.name} takes no shipments")
+
+    # And what follows of one that declares `selling`.
+
+    def ask_for_listings(self, line: Line, site: str) -> str:
+        """Begin to read all listings of a site; a ticket for `read_listings`, "" where none is needed."""
+        raise NotImplementedError(f"{self.name} lists nothing")
+
+    def read_listings(self, line: Line, site: str, ticket: str) -> Iterator[RemoteListing] | None:
+        """All listings of a site, None while the marketplace is not ready.
+
+        Whatever is downloaded is on this machine before the first one is given out: the iterator calls nobody.
+        """
+        raise NotImplementedError(f"{self.name} lists nothing")
+
+    def get_listing(self, line: Line, site: str, sku: str) -> RemoteListing:
+        """One listing as it stands there now. Rejected "not_found" when there is none."""
+        raise NotImplementedError(f"{self.name} lists nothing")
+
+    def push(self, line: Line, site: str, change: ListingChange) -> PushResult:
+        """Push one change. A refusal is a result, not an exception; the error families are raised."""
+        raise NotImplementedError(f"{self.name} lists nothing")
+
+    def push_document(self, line: Line, site: str, changes: Iterable[ListingChange]) -> str:
+        """Push many changes as one document; a ticket for `document_results`."""
+        raise NotImplementedError(f"{self.name} lists nothing")
+
+    def document_results(self, line: Line, site: str, ticket: str) -> Iterator[PushResult] | None:
+        """What became of each change of a document that was not applied, None while it is under way.
+
+        Changes that are not named were applied. Rejected when the marketplace gave the whole document up.
+        """
+        raise NotImplementedError(f"{self.name} lists nothing")

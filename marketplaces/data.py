@@ -11,14 +11,22 @@ from marketplaces.money import Money
 
 __all__ = [
     "Address",
+    "Carrier",
     "Credentials",
+    "ListingChange",
     "Money",
     "Order",
     "OrderLine",
     "OrderPage",
     "OrderQuery",
     "OrderState",
+    "Parcel",
+    "PushResult",
+    "PushVerdict",
+    "RemoteListing",
     "Seller",
+    "Shipment",
+    "ShippedLine",
     "ShippingLine",
     "Site",
     "TaxLine",
@@ -199,3 +207,98 @@ class OrderPage:
     next_token: str
     until: datetime | None
     missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedLine:
+    """So many units of one position of an order."""
+
+    line_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """One package to report. `carrier` is in the merchant's words; `reference` is the package's number in its order.
+
+    Reporting the same `reference` again replaces what was reported before (a changed tracking number).
+    """
+
+    order_id: str
+    site: str
+    reference: int
+    carrier: str
+    tracking: str
+    shipped_at: datetime
+    ordered_at: datetime
+    lines: tuple[ShippedLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A package as the marketplace knows it. `reference` is "" where it keeps none."""
+
+    reference: str
+    tracking: str
+    carrier: str
+    lines: tuple[ShippedLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """What the channel calls a carrier. `known` is False when only the merchant's own name can be passed on."""
+
+    code: str
+    name: str
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteListing:
+    """One SKU on one site as the marketplace has it. None for a price or a quantity that it does not tell.
+
+    `by_channel`: stored and shipped by the marketplace, so its quantity is not ours to set. `problems` are the remote's
+    words about what keeps it from being sold.
+    """
+
+    sku: str
+    site: str
+    remote_id: str = ""
+    title: str = ""
+    product_type: str = ""
+    price: Money | None = None
+    quantity: int | None = None
+    by_channel: bool = False
+    live: bool = True
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListingChange:
+    """What a listing shall become; None leaves it as it is. `key` names the change in the answer to a whole document."""
+
+    key: str
+    sku: str
+    product_type: str
+    price: Money | None
+    quantity: int | None
+
+
+class PushVerdict(StrEnum):
+    """What a marketplace said of a push."""
+
+    APPLIED = "applied"  # it is so there now
+    ACCEPTED = "accepted"  # taken; whether it holds is told later
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """The answer to the change `key`. `words`, `code` and `field` are the remote's when it refused."""
+
+    key: str
+    sku: str
+    verdict: PushVerdict
+    words: str = ""
+    code: str = ""
+    field: str = ""

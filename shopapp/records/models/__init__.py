@@ -12,15 +12,29 @@ from shopapp.records.models.alert import (
 )
 from shopapp.records.models.chore import Chore
 from shopapp.records.models.count import CountRound, DayCount, DayState
+from shopapp.records.models.listing import (
+    Listing,
+    ListingFeed,
+    ListingPush,
+    ListingRun,
+    ListingStatus,
+    PushState,
+    RunState,
+    Variant,
+)
 from shopapp.records.models.login import LoginAttempt, LoginDoor
 from shopapp.records.models.order import Backfill, HeldReason, Order, OrderLine, OrderState, PriorImport
 from shopapp.records.models.plan import FxRate, UsageEntry
+from shopapp.records.models.rules import AccountRules, Restock
+from shopapp.records.models.shipment import Shipment, ShipmentState, ShopSweep
 from shopapp.records.models.shop import Shop, ShopStatus
+from shopapp.records.models.sku import SkuMapping
 from shopapp.records.models.tally import OrderSlot, OrderTally
 from shopapp.records.models.trail import AuditEntry, JournalEntry, Receipt
 
 __all__ = [
     "Account",
+    "AccountRules",
     "AccountSite",
     "AccountStatus",
     "AuditEntry",
@@ -36,6 +50,11 @@ __all__ = [
     "InboxMessage",
     "Incident",
     "JournalEntry",
+    "Listing",
+    "ListingFeed",
+    "ListingPush",
+    "ListingRun",
+    "ListingStatus",
     "LoginAttempt",
     "LoginDoor",
     "Mail",
@@ -47,11 +66,19 @@ __all__ = [
     "OrderState",
     "OrderTally",
     "PriorImport",
+    "PushState",
     "Receipt",
+    "Restock",
+    "RunState",
     "Severity",
+    "Shipment",
+    "ShipmentState",
     "Shop",
     "ShopStatus",
+    "ShopSweep",
+    "SkuMapping",
     "UsageEntry",
+    "Variant",
 ]
 
 from shopapp.records import tallies as _tallies  # noqa: F401  # whoever changes orders counts them

@@ -143,6 +143,8 @@ class OrderLine(Base):
     order_id: Mapped[int] = plain(ForeignKey("order.id"))
     line_id: Mapped[str] = plain(String(255))
     sku: Mapped[str] = plain(String(255), default="")
+    # "Change product": the shop's SKU to take for this line, whatever the mappings say; "" when nobody chose one.
+    chosen_sku: Mapped[str] = plain(String(255), default="", server_default="")
     title: Mapped[str] = plain(String(500), default="")
     quantity: Mapped[int] = plain()
     total_minor: Mapped[int] = plain(BigInteger)
