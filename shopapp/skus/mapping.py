@@ -1,0 +1,48 @@
+"""Which SKU of the shop a marketplace's SKU means: the account's own mapping, else the one for all, else the SKU itself.
+
+Reads only, in the caller's transaction. Nothing is mapped twice: the SKU of the shop is looked up as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from shopapp.records.models import Order, OrderLine, SkuMapping
+
+CHUNK = 500  # SKUs in one statement
+
+_own, _for_all = aliased(SkuMapping), aliased(SkuMapping)
+# What a line of an order means: chosen for this order only, mapped for its account, mapped for all, or as it stands.
+LINE_SKU: ColumnElement[str] = func.coalesce(
+    func.nullif(OrderLine.chosen_sku, ""), _own.store_sku, _for_all.store_sku, OrderLine.sku
+)
+
+
+def meant(s: Session, shop_id: int, account_id: int, skus: Iterable[str]) -> dict[str, str]:
+    """{marketplace SKU: SKU of the shop} for each of `skus`; empty ones are left out."""
+    wanted = list(dict.fromkeys(sku for sku in skus if sku))
+    found: dict[str, str] = {sku: sku for sku in wanted}
+    mine = or_(SkuMapping.account_id == account_id, SkuMapping.account_id.is_(None))
+    columns = select(SkuMapping.account_id, SkuMapping.marketplace_sku, SkuMapping.store_sku)
+    for at in range(0, len(wanted), CHUNK):
+        some = SkuMapping.marketplace_sku.in_(wanted[at : at + CHUNK])
+        rows = s.execute(columns.where(SkuMapping.shop_id == shop_id, mine, some)).all()
+        # Those for all first, so that the account's own come over them.
+        for _account, sku, store_sku in sorted(rows, key=lambda row: row[0] is not None):
+            found[sku] = store_sku
+    return found
+
+
+def with_mappings(lines: Select[Any]) -> Select[Any]:
+    """A select of order lines, joined with its orders and with what `LINE_SKU` needs."""
+    same = (_own.shop_id == OrderLine.shop_id, _own.marketplace_sku == OrderLine.sku)
+    everywhere = (_for_all.shop_id == OrderLine.shop_id, _for_all.marketplace_sku == OrderLine.sku)
+    return (
+        lines.join(Order, Order.id == OrderLine.order_id)
+        .outerjoin(_own, and_(*same, _own.account_id == Order.account_id))
+        .outerjoin(_for_all, and_(*everywhere, _for_all.account_id.is_(None)))
+    )
