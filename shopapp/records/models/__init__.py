@@ -28,7 +28,7 @@ from shopapp.records.models.plan import FxRate, UsageEntry
 from shopapp.records.models.rules import AccountRules, Restock
 from shopapp.records.models.shipment import Shipment, ShipmentState, ShopSweep
 from shopapp.records.models.shop import Shop, ShopStatus
-from shopapp.records.models.sku import SkuMapping
+from shopapp.records.models.sku import SkuMapping, SkuUpload
 from shopapp.records.models.tally import OrderSlot, OrderTally
 from shopapp.records.models.trail import AuditEntry, JournalEntry, Receipt
 
@@ -77,6 +77,7 @@ __all__ = [
     "ShopStatus",
     "ShopSweep",
     "SkuMapping",
+    "SkuUpload",
     "UsageEntry",
     "Variant",
 ]

@@ -145,6 +145,8 @@ class OrderLine(Base):
     sku: Mapped[str] = plain(String(255), default="")
     # "Change product": the shop's SKU to take for this line, whatever the mappings say; "" when nobody chose one.
     chosen_sku: Mapped[str] = plain(String(255), default="", server_default="")
+    # The variant that was chosen: of several with the same SKU, or without any, its SKU would not tell it.
+    chosen_gid: Mapped[str] = plain(String(64), default="", server_default="")
     title: Mapped[str] = plain(String(500), default="")
     quantity: Mapped[int] = plain()
     total_minor: Mapped[int] = plain(BigInteger)
