@@ -238,6 +238,14 @@ PLAN_CAUSES = (
         N_("Choose a plan. What is held until then is created by itself, oldest first."),
         "plan",
     ),
+    Cause(
+        "room_again",
+        N_("The plan has a little room again"),
+        N_("Orders are created in Shopify again, because cancelled ones made room. It is not enough for much more."),
+        N_("Please consider a bigger plan. What finds no room is held and created later, oldest first."),
+        "plan",
+        headline=N_("The limit of your plan was reached; now there is a little room again"),
+    ),
 )
 
 CAUSES: Mapping[str, Cause] = MappingProxyType(

@@ -18,10 +18,11 @@ from shopapp import clock
 from shopapp.alerts import choices, inbox, mails
 from shopapp.alerts.catalogue import KINDS, Kind
 from shopapp.logs import redact
-from shopapp.records.models import Incident, Shop, ShopStatus
+from shopapp.records.models import Incident, Severity, Shop, ShopStatus
 
 _SWEEPS = "alerts.sweeps"
 _PER_PAGE = 200
+MILD = 10  # the rank of a forecast
 _FOR_OPERATOR = ("channel", "realm", "cause", "call", "code", "request_id")
 
 
@@ -164,7 +165,11 @@ def open_incidents(
 
 def _rank(incident: Incident) -> int:
     kind = KINDS.get(incident.kind)
-    return kind.rank if kind else 0
+    if kind is None:
+        return 0
+    # What is milder now than its kind is (a full plan that has room again) stands behind what is not.
+    milder = kind.severity == Severity.CRITICAL and incident.severity != Severity.CRITICAL
+    return min(kind.rank, MILD) if milder else kind.rank
 
 
 def banner(s: Session, shop_id: int) -> tuple[Incident | None, list[Incident]]:

@@ -87,8 +87,8 @@ def _fill(language: str, params: Mapping[str, Any], subject: str) -> _Filled:
 
 def cause_of(kind: Kind, params: Mapping[str, Any]) -> Cause | None:
     """The catalogue's cause for these params, the kind's stand-in when the given one is not known."""
-    if params.get("trial_ended") and kind.key == "plan_over":
-        return CAUSES["trial_ended"]
+    if kind.key == "plan_over":
+        return next((CAUSES[key] for key in ("trial_ended", "room_again") if params.get(key)), None)
     if not kind.by_cause:
         return None
     return CAUSES.get(str(params.get("cause", ""))) or CAUSES[kind.by_cause]

@@ -6,8 +6,10 @@ releases them, oldest first, each once. "Pause everything" uses the same way wit
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -16,14 +18,15 @@ from shopapp import clock
 from shopapp.alerts import incidents
 from shopapp.plans.catalogue import TRIAL_KEY
 from shopapp.plans.entitlements import provider
-from shopapp.plans.ledger import Usage, in_flight, level, usage
+from shopapp.plans.ledger import Level, Usage, coming, in_flight, level, usage
 from shopapp.records import db
 from shopapp.records.journal import audit, note
-from shopapp.records.models import HeldReason, Incident, Order, OrderState, Shop
+from shopapp.records.models import HeldReason, Incident, Order, OrderState, Severity, Shop
 from shopapp.runtime import config
 from shopapp.work import bell
 
 NEAR, OVER, SUBJECT = "plan_near", "plan_over", "plan"
+CLEARLY = Decimal("0.05")  # of the limit: so far use must fall below a mark before its notice goes
 # Released orders come due one after another at the pace a standard shop can create them (10 a second), oldest first.
 STAGGER = timedelta(milliseconds=100)
 
@@ -54,19 +57,36 @@ def refresh(s: Session, shop: Shop) -> Usage:
     """Bring the plan's incidents in line with the ledger, and release what is held for the plan if there is room."""
     now = usage(s, shop)
     ended = provider().plan_of(shop) is None
-    params = {"plan": shop.plan_key, "trial_ended": ended, "reset_at": now.reset_at.isoformat()}
-    if ended or now.over:
-        incidents.resolve(s, shop.id, NEAR, SUBJECT, "over_the_limit")
-        incidents.open_(s, shop.id, OVER, SUBJECT, params)
-        return now
-    incidents.resolve(s, shop.id, OVER, SUBJECT, "room_again")
-    if now.share * 100 >= Decimal(config().number("PLAN_WARN_PERCENT")):
-        incidents.open_(s, shop.id, NEAR, SUBJECT, params)
-    else:
-        incidents.resolve(s, shop.id, NEAR, SUBJECT, "below_the_mark")
-    if not shop.paused_at:
+    _tell(s, shop, now, ended)
+    if not (ended or now.over or shop.paused_at):
         release(s, shop.id, HeldReason.PLAN)
     return now
+
+
+def _tell(s: Session, shop: Shop, now: Usage, ended: bool) -> None:
+    """One notice for each mark of a plan's period: it stays while use is about the mark and says what is the case."""
+    params = {"plan": shop.plan_key, "trial_ended": ended, "reset_at": now.reset_at.isoformat()}
+    mark = Decimal(config().number("PLAN_WARN_PERCENT")) / 100
+    if ended or now.over:
+        incidents.resolve(s, shop.id, NEAR, SUBJECT, "over_the_limit")
+        incidents.open_(s, shop.id, OVER, SUBJECT, params).severity = Severity.CRITICAL
+    elif _stays(s, shop, OVER, params, lambda: Level(now.used + coming(s, shop), now.limit), Decimal(1)):
+        incidents.open_(s, shop.id, OVER, SUBJECT, {**params, "room_again": True}).severity = Severity.WARNING
+    else:
+        incidents.resolve(s, shop.id, OVER, SUBJECT, "room_again")
+        if now.share >= mark or _stays(s, shop, NEAR, params, lambda: now, mark):
+            incidents.open_(s, shop.id, NEAR, SUBJECT, params)
+        else:
+            incidents.resolve(s, shop.id, NEAR, SUBJECT, "below_the_mark")
+
+
+def _stays(
+    s: Session, shop: Shop, kind: str, params: Mapping[str, Any], level_of: Callable[[], Level], mark: Decimal
+) -> bool:
+    """Whether a notice of this plan's period is open and use has not clearly fallen below its mark."""
+    about = [row.params for row in incidents.open_incidents(s, shop.id, kind=kind, subject=SUBJECT)]
+    same = any(all(old.get(key) == params[key] for key in ("plan", "reset_at")) for old in about)
+    return same and level_of().share >= mark - CLEARLY
 
 
 def release(s: Session, shop_id: int, reason: HeldReason) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, Row, func, or_, select
 from sqlalchemy.orm import Session
 
 from marketplaces.money import Money
@@ -17,7 +18,7 @@ from shopapp.plans import rates
 from shopapp.plans.catalogue import CURRENCY, PERIOD
 from shopapp.plans.entitlements import provider
 from shopapp.records import db
-from shopapp.records.models import Order, OrderState, Shop, UsageEntry
+from shopapp.records.models import HeldReason, Order, OrderState, Shop, UsageEntry
 
 REMEMBERED = timedelta(minutes=1)  # how long the older part of a sum is believed, and how old that part is
 HINT = timedelta(seconds=5)
@@ -206,9 +207,21 @@ def in_flight(s: Session, shop: Shop, besides: int | None = None) -> Money:
     sending = select(Order.total_minor, Order.currency).where(
         Order.shop_id == shop.id, Order.state == OrderState.SENDING, Order.id != (besides or 0)
     )
+    return _worth(s, s.execute(sending))
+
+
+def coming(s: Session, shop: Shop) -> Money:
+    """Value of what is to be created as soon as there is room: orders received, being sent and held for the plan."""
+    held = (Order.state == OrderState.HELD) & (Order.held_reason == HeldReason.PLAN)
+    next_ones = or_(Order.state.in_((OrderState.RECEIVED, OrderState.SENDING)), held)
+    sums = select(func.sum(Order.total_minor), Order.currency).where(Order.shop_id == shop.id, next_ones)
+    return _worth(s, s.execute(sums.group_by(Order.currency)))
+
+
+def _worth(s: Session, amounts: Iterable[Row[int, str]]) -> Money:
     total = Money.zero(CURRENCY)
-    for minor, currency in s.execute(sending):
+    for minor, currency in amounts:
         found = rates.rate(s, currency, CURRENCY, clock.now().date())
         if found:
-            total += Money(minor, currency).converted(found[0], CURRENCY)
+            total += Money(int(minor), currency).converted(found[0], CURRENCY)
     return total
