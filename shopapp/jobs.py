@@ -20,6 +20,7 @@ from shopapp.process import die_with_parent
 from shopapp.records import db, tallies
 from shopapp.records.models import Account, Backfill, Chore, CountRound, Mail, Order, Receipt, Shop
 from shopapp.shops import hooks, receipts, retention, upkeep
+from shopapp.shops.hooks import Heard
 from shopapp.work import bell, chores, claim
 from shopapp.work.chores import Duty
 from shopapp.work.claim import Work
@@ -71,10 +72,16 @@ QUEUES: Mapping[str, tuple[Work, ...]] = {
     ),
 }
 
+
+def _product(heard: Heard) -> None:
+    """A product was made or changed: orders that wait for a SKU of it are tried again."""
+    retry.product_changed(heard.shop)
+
+
 TOPICS: Mapping[str, Callable[..., Any]] = {
     **hooks.HANDLERS,
-    "products/create": retry.product_changed,
-    "products/update": retry.product_changed,
+    "products/create": _product,
+    "products/update": _product,
 }
 
 

@@ -23,11 +23,11 @@ from shopapp.shops.install import find
 from shopapp.work.claim import Claim, held, release
 
 log = logging.getLogger(__name__)
-_others: dict[str, Callable[[int], Any]] = {}
+_others: dict[str, Callable[[Heard], Any]] = {}
 
 
 def configure(topics: Mapping[str, Callable[..., Any]]) -> None:
-    """Say who hears the topics that are not of this package: `handler(shop_id)`. Ours may be among them."""
+    """Say who hears the topics that are not of this package: `handler(heard)`. Ours may be among them."""
     _others.clear()
     _others.update({topic: handler for topic, handler in topics.items() if topic not in hooks.HANDLERS})
 
@@ -68,7 +68,7 @@ def _dispatch(topic: str, heard: Heard | None) -> str:
     if topic in hooks.HANDLERS:
         return hooks.HANDLERS[topic](heard)
     if topic in _others:
-        _others[topic](heard.shop_id)
+        _others[topic](heard)
         return "done"
     return "unknown_topic"
 

@@ -180,8 +180,8 @@ def test_messages_of_strangers_and_of_unknown_topics_are_noted(ground: Ground, s
     assert outcomes() == ["unknown_shop", "unknown_topic"]
 
 
-def test_topics_of_other_packages_hear_whose_shop_it_is(ground: Ground, shop: Shop) -> None:
-    heard: list[int] = []
+def test_topics_of_other_packages_hear_whose_shop_it_is_and_what_was_told(ground: Ground, shop: Shop) -> None:
+    heard: list[hooks.Heard] = []
     receipts.configure({**hooks.HANDLERS, "products/update": heard.append})
     try:
         deliver(shop.domain, "products/update", {"id": 1})
@@ -189,7 +189,7 @@ def test_topics_of_other_packages_hear_whose_shop_it_is(ground: Ground, shop: Sh
         assert sorted(outcomes()) == ["done", "done"]
     finally:
         receipts.configure({})
-    assert heard == [shop.id]
+    assert [(one.shop, one.topic, dict(one.payload)) for one in heard] == [(shop.id, "products/update", {"id": 1})]
 
 
 @both_databases
