@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from marketplaces.channel import AppKeys, Channel, Line, LoginKind, LoginRequest, Renewal, Step
-from marketplaces.channels.amazon import calls, login, orders, regions, repair, sellers
-from marketplaces.data import Credentials, Order, OrderPage, OrderQuery, Seller
+from marketplaces.channel import AppKeys, Channel, Line, LoginKind, LoginRequest, Renewal, Shipping, Step
+from marketplaces.channels.amazon import calls, carriers, login, orders, regions, repair, sellers, shipments
+from marketplaces.data import Carrier, Credentials, Order, OrderPage, OrderQuery, Parcel, Seller, Shipment
 from marketplaces.wire import Http
 
 
@@ -30,6 +30,7 @@ class Amazon(Channel):
     app_id_key = "APPLICATION_ID"
     steps = repair.STEPS
     sentences = (login.NO_MWS, login.NO_REFRESH_TOKEN)
+    shipping = Shipping()
 
     def hosts(self, keys: AppKeys) -> tuple[str, ...]:
         """The API of the three regions and the token endpoint, or what the keys put in their place."""
@@ -80,6 +81,18 @@ class Amazon(Channel):
     def get_order(self, line: Line, order_id: str, site: str) -> Order:
         """One order with its items."""
         return orders.get(line, order_id, site)
+
+    def carrier(self, words: str) -> Carrier:
+        """Amazon's carrier code; "Other" and the merchant's own name for one that Amazon does not know."""
+        return carriers.carrier(words)
+
+    def parcels(self, line: Line, order_id: str, site: str) -> tuple[Parcel, ...]:
+        """The packages of an order."""
+        return shipments.parcels(line, order_id)
+
+    def confirm_shipment(self, line: Line, shipment: Shipment) -> None:
+        """One package; the same reference again edits it."""
+        shipments.confirm(line, shipment)
 
 
 CHANNEL = Amazon()

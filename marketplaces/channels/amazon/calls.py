@@ -11,13 +11,14 @@ from requests.auth import AuthBase
 from marketplaces.channel import Limit, Line
 from marketplaces.channels.amazon.answers import check
 from marketplaces.channels.amazon.regions import api_base
-from marketplaces.wire import Bucket
+from marketplaces.wire import Answer, Bucket
 
 SEARCH_ORDERS = Limit("searchOrders", "0.0056", 20)
 GET_ORDER = Limit("getOrder", "0.5", 30)
 PARTICIPATIONS = Limit("getMarketplaceParticipations", "0.016", 15)
 SEARCH_LISTINGS = Limit("searchListingsItems", "5", 5)
-LIMITS = (SEARCH_ORDERS, GET_ORDER, PARTICIPATIONS, SEARCH_LISTINGS)
+CONFIRM_SHIPMENT = Limit("confirmShipment", "2", 10)
+LIMITS = (SEARCH_ORDERS, GET_ORDER, PARTICIPATIONS, SEARCH_LISTINGS, CONFIRM_SHIPMENT)
 
 
 class _Access(AuthBase):
@@ -35,14 +36,25 @@ class _Access(AuthBase):
 
 def get(line: Line, limit: Limit, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The JSON object at `path`. Buckets are per seller, region and operation. Raises the error families."""
-    secrets = (line.credentials.access_token, *line.credentials.secrets.values(), line.keys.get("CLIENT_SECRET"))
-    answer = line.http.request(
+    return check(send(line, limit, "GET", path, params), secrets=secrets_of(line))
+
+
+def send(
+    line: Line, limit: Limit, method: str, path: str, params: Mapping[str, str] | None = None, *, body: Any = None
+) -> Answer:
+    """The answer to one call, `body` sent as JSON: 2xx, or a 4xx that `answers.check` understands."""
+    return line.http.request(
         limit.operation,
-        "GET",
+        method,
         api_base(line.keys, line.realm) + path,
         params=params,
+        json=body,
         auth=_Access(line),
         bucket=Bucket(f"amazon:{line.realm}:{line.seller_id}:{limit.operation}", limit.rate, limit.burst),
-        secrets=secrets,
+        secrets=secrets_of(line),
     )
-    return check(answer, secrets=secrets)
+
+
+def secrets_of(line: Line) -> tuple[str, ...]:
+    """What must never stand in an error's words."""
+    return (line.credentials.access_token, *line.credentials.secrets.values(), line.keys.get("CLIENT_SECRET"))
