@@ -5,7 +5,7 @@ Written from the vendor's contracts and from answers observed live; it owns the 
 
 from flask import Flask
 
-from tests.sandbox.amazon import control, listings, login, manage, orders, tokens
+from tests.sandbox.amazon import control, listings, login, manage, orders, shipments, tokens
 from tests.sandbox.amazon.buckets import Buckets
 from tests.sandbox.amazon.sellers import Sellers
 from tests.sandbox.world import World
@@ -22,4 +22,5 @@ def register(app: Flask, world: World) -> None:
     api = orders.Api(world, sellers, buckets)
     orders.register(app, api)
     listings.register(app, api)
+    shipments.register(app, api)
     control.register(app, world, sellers, buckets)

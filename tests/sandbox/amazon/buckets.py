@@ -9,6 +9,7 @@ PLANS = {
     "getOrder": (0.5, 30),
     "getMarketplaceParticipations": (0.016, 15),
     "searchListingsItems": (5, 5),
+    "confirmShipment": (2, 10),
 }
 
 

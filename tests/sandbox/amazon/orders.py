@@ -1,4 +1,4 @@
-"""Owns the SP-API endpoints: who may call, the usage plan, then the three operations that are there."""
+"""Owns the SP-API endpoints: who may call, the usage plan, then the operations on orders and sellers."""
 
 import re
 from collections.abc import Callable
@@ -23,6 +23,7 @@ OPERATION_ROLE = {
     "getOrder": "orders",
     "getMarketplaceParticipations": "sellers",
     "searchListingsItems": "sellers",
+    "confirmShipment": "orders",
 }
 
 
