@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import requests
@@ -24,6 +24,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 CONNECT_SECONDS = 10
 DEEPEST = 20
+WORDS = 100_000  # bytes of an answer that tells why there is no file
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _current = threading.local()
 
@@ -256,6 +257,25 @@ class Transport(HTTPAdapter):
             if len(kept) > self.cap:
                 raise WireFailure(f"the answer is larger than {self.cap} bytes", sent=True)
         return bytes(kept)
+
+
+class Saving(Transport):
+    """For one call: the decoded body of a good answer goes into `target`, never into memory. Else like its parent."""
+
+    def __init__(self, hosts: Hosts, target: BinaryIO, *, seconds: float, cap: int) -> None:
+        self.target = target
+        super().__init__(hosts, seconds=seconds, cap=cap)
+
+    def _read(self, response: requests.Response) -> bytes:
+        if response.status_code != 200:
+            self.cap = WORDS  # what is said instead of the file
+            return super()._read(response)
+        saved = 0
+        for chunk in response.iter_content(65_536):
+            saved += self.target.write(chunk)
+            if saved > self.cap:
+                raise WireFailure(f"the file is larger than {self.cap} bytes", sent=True)
+        return b""
 
 
 def _reason(error: BaseException) -> str:
