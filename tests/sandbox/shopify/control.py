@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 from tests.sandbox.clock import iso
 from tests.sandbox.control import body
 from tests.sandbox.shopify import orders, payloads, stock, tokens, webhooks
+from tests.sandbox.shopify.fulfillments import register as register_fulfillments
 from tests.sandbox.shopify.scopes import implied
 from tests.sandbox.shopify.state import PLANS, Record, Shop, gid, location, shops_of
 from tests.sandbox.world import World
@@ -235,6 +236,7 @@ def register(app: Blueprint, world: World) -> None:
         return jsonify(first_load(shop_of(domain), user, seconds, wish))
 
     _register_content(app, world, shop_of)
+    register_fulfillments(app, world, shop_of)
 
 
 def _register_content(app: Blueprint, world: World, shop_of: Callable[[str], Shop]) -> None:

@@ -12,6 +12,7 @@ from graphql import GraphQLError
 from tests.sandbox.clock import iso, parse_instant
 from tests.sandbox.shopify import order_create, orders, stock
 from tests.sandbox.shopify.connections import connection
+from tests.sandbox.shopify.fulfillments import order_view
 from tests.sandbox.shopify.schema import Info, Resolver
 from tests.sandbox.shopify.scopes import implied
 from tests.sandbox.shopify.state import PLANS, Record, Shop, gid
@@ -111,7 +112,13 @@ def order_list(_: Any, info: Info, **arguments: Any) -> Record:
         found = [order for order in found if parse_instant(order["created_at"]) >= oldest]
     key = _ORDER_KEYS.get(arguments.get("sortKey", "PROCESSED_AT"), "id")
     found.sort(key=lambda order: (order[key], order["id"]), reverse=bool(arguments.get("reverse")))
-    return connection(found, arguments, orders.order_view)
+    return connection(found, arguments, order_view)
+
+
+def order_by_id(_: Any, info: Info, **arguments: Any) -> Record | None:
+    """QueryRoot.order."""
+    found = _shop(info).orders.get(arguments["id"])
+    return order_view(found) if found else None
 
 
 def order_by_identifier(_: Any, info: Info, identifier: Record) -> Record | None:
@@ -213,6 +220,7 @@ RESOLVERS: dict[tuple[str, str], Resolver] = {
     ("QueryRoot", "currentAppInstallation"): installation,
     ("QueryRoot", "locations"): locations,
     ("QueryRoot", "productVariants"): product_variants,
+    ("QueryRoot", "order"): order_by_id,
     ("QueryRoot", "orders"): order_list,
     ("QueryRoot", "orderByIdentifier"): order_by_identifier,
     ("QueryRoot", "node"): node,

@@ -16,6 +16,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "Location": ("read_locations", "read_inventory", "read_markets_home"),
 }
 FIELDS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("QueryRoot", "order"): TYPES["Order"],
     ("QueryRoot", "orders"): TYPES["Order"],
     ("QueryRoot", "orderByIdentifier"): ("read_orders", "read_marketplace_orders"),
     ("QueryRoot", "productVariants"): TYPES["ProductVariant"],
