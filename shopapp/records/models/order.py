@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, relationship, validates
 
 from shopapp.records.db import Base, Moment, personal, plain
@@ -101,6 +101,8 @@ class Order(Due, Base):
     purged_at: Mapped[datetime | None] = plain(Moment)
 
     backfill: Mapped[bool] = plain(default=False)  # created as it stands, stock untouched
+    by_channel: Mapped[bool] = plain(default=False, server_default=false())  # shipped by the marketplace: so created
+    restock: Mapped[str] = plain(String(8), default="", server_default="")  # yes, no or ask: of its cancellation
     first_send: Mapped[bool] = plain(default=False)  # provably never sent and never seen by another app: no look-up
     sent_at: Mapped[datetime | None] = plain(Moment)  # last committed intent
     sends: Mapped[int] = plain(default=0)
