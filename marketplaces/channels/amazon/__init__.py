@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from marketplaces.channel import AppKeys, Channel, Line, LoginKind, LoginRequest, Renewal, Shipping, Step
-from marketplaces.channels.amazon import calls, carriers, login, orders, regions, repair, sellers, shipments
-from marketplaces.data import Carrier, Credentials, Order, OrderPage, OrderQuery, Parcel, Seller, Shipment
+from marketplaces.channel import AppKeys, Channel, Line, LoginKind, LoginRequest, Renewal, Selling, Shipping, Step
+from marketplaces.channels.amazon import (
+    calls,
+    carriers,
+    listings,
+    login,
+    orders,
+    regions,
+    repair,
+    reports,
+    sellers,
+    shipments,
+)
+from marketplaces.data import (
+    Carrier,
+    Credentials,
+    Order,
+    OrderPage,
+    OrderQuery,
+    Parcel,
+    RemoteListing,
+    Seller,
+    Shipment,
+)
 from marketplaces.wire import Http
 
 
@@ -31,6 +52,7 @@ class Amazon(Channel):
     steps = repair.STEPS
     sentences = (login.NO_MWS, login.NO_REFRESH_TOKEN)
     shipping = Shipping()
+    selling = Selling()
 
     def hosts(self, keys: AppKeys) -> tuple[str, ...]:
         """The API of the three regions and the token endpoint, or what the keys put in their place."""
@@ -93,6 +115,18 @@ class Amazon(Channel):
     def confirm_shipment(self, line: Line, shipment: Shipment) -> None:
         """One package; the same reference again edits it."""
         shipments.confirm(line, shipment)
+
+    def ask_for_listings(self, line: Line, site: str) -> str:
+        """A report of all listings, however many there are."""
+        return reports.ask(line, site)
+
+    def read_listings(self, line: Line, site: str, ticket: str) -> Iterator[RemoteListing] | None:
+        """The rows of the report."""
+        return reports.read(line, site, ticket)
+
+    def get_listing(self, line: Line, site: str, sku: str) -> RemoteListing:
+        """With its product type and Amazon's issues."""
+        return listings.get(line, site, sku)
 
 
 CHANNEL = Amazon()

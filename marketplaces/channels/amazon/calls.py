@@ -18,7 +18,12 @@ GET_ORDER = Limit("getOrder", "0.5", 30)
 PARTICIPATIONS = Limit("getMarketplaceParticipations", "0.016", 15)
 SEARCH_LISTINGS = Limit("searchListingsItems", "5", 5)
 CONFIRM_SHIPMENT = Limit("confirmShipment", "2", 10)
-LIMITS = (SEARCH_ORDERS, GET_ORDER, PARTICIPATIONS, SEARCH_LISTINGS, CONFIRM_SHIPMENT)
+GET_LISTING = Limit("getListingsItem", "5", 5)
+CREATE_REPORT = Limit("createReport", "0.0167", 15)
+GET_REPORT = Limit("getReport", "2", 15)
+GET_REPORT_DOCUMENT = Limit("getReportDocument", "0.0167", 15)
+READING = (SEARCH_LISTINGS, GET_LISTING, CREATE_REPORT, GET_REPORT, GET_REPORT_DOCUMENT)
+LIMITS = (SEARCH_ORDERS, GET_ORDER, PARTICIPATIONS, *READING, CONFIRM_SHIPMENT)
 
 
 class _Access(AuthBase):
