@@ -20,6 +20,7 @@ class Settings:
     port: int = 0
     smtp_port: int = 0
     app_url: str = "http://localhost:8000"
+    app_toml: str = str(Path(__file__).resolve().parents[2] / "shopify.app.toml")
     api_key: str = "sandbox-api-key"
     api_secret: str = "sandbox-api-secret"
     amazon_application_id: str = "amzn1.sp.solution.sandbox"
@@ -35,6 +36,7 @@ ENVIRONMENT = {
     "port": "SANDBOX_PORT",
     "smtp_port": "SANDBOX_SMTP_PORT",
     "app_url": "APP_URL",
+    "app_toml": "SANDBOX_APP_TOML",
     "api_key": "SHOPIFY_API_KEY",
     "api_secret": "SHOPIFY_API_SECRET",
     "amazon_application_id": "AMAZON_APPLICATION_ID",

@@ -71,6 +71,13 @@ class World:
         self.touch("core")
         return number
 
+    def next_ids(self, kind: str, count: int, start: int = 1) -> int:
+        """The first of `count` numbers in a row."""
+        with self.lock:
+            first = self.next_id(kind, start)
+            self.part("core")["counters"][kind] = first + count - 1
+        return first
+
     def digits(self, count: int) -> str:
         """Random decimal digits, as used in the vendors' order numbers."""
         return "".join(secrets.choice(_DIGITS) for _ in range(count))

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from tests.sandbox.clock import iso
 from tests.sandbox.control import body
-from tests.sandbox.shopify import orders, payloads, stock, tokens, webhooks
+from tests.sandbox.shopify import control_products, orders, payloads, stock, tokens, webhooks
 from tests.sandbox.shopify.fulfillments import register as register_fulfillments
 from tests.sandbox.shopify.scopes import implied
 from tests.sandbox.shopify.state import PLANS, Record, Shop, gid, location, shops_of
@@ -34,14 +34,14 @@ def everything(shop: Shop) -> Record:
             "inventory_item_id": one["item_id"],
             "product_id": one["product_id"],
             "sku": one["sku"],
-            "title": shop.catalogue["products"][one["product_id"]]["title"],
+            "title": shop.catalogue.products[one["product_id"]]["title"],
             "price": one["price"],
             "tracked": one["tracked"],
             "available": stock.available(one),
             "committed": sum(level["committed"] for level in one["levels"].values()),
             "on_hand": sum(level["on_hand"] for level in one["levels"].values()),
         }
-        for one in shop.catalogue["variants"].values()
+        for one in shop.catalogue.variants.made()
     ]
     return {
         **described(shop),
@@ -51,6 +51,7 @@ def everything(shop: Shop) -> Record:
         "tokens_issued": shop.data["token_count"],
         "webhooks_waiting": webhooks.sender_of(shop.world).waiting(shop.domain),
         "products": variants,
+        "ranges": shop.catalogue.ranges,
         "orders": [{**order, "reference": orders.reference(order)} for order in shop.orders.values()],
     }
 
@@ -124,6 +125,8 @@ SETTINGS: dict[str, Callable[[Shop, Any], None]] = {
     "locked": _flag("locked"),
     "index_lag_seconds": _number("index_lag_seconds"),
     "cancel_seconds": _number("cancel_seconds"),
+    "bulk_seconds": _number("bulk_seconds"),
+    "bulk_parallel": _number("bulk_parallel"),
     "email": _profile("email"),
     "contact_email": _profile("contact_email"),
     "title": _profile("title"),
@@ -140,47 +143,6 @@ SETTINGS: dict[str, Callable[[Shop, Any], None]] = {
     "tokens_revoked": _tokens_revoked,
     "uninstalled": _uninstalled,
 }
-
-
-def change_variant(shop: Shop, number: str, wish: Record) -> Record:
-    """Change sku, price, title, policy, tracked or available of a variant and tell the app."""
-    variant: Record | None = shop.catalogue["variants"].get(
-        number if number.startswith("gid:") else gid("ProductVariant", number)
-    )
-    if variant is None:
-        raise ValueError(f"no such variant: {number}")
-    product = shop.catalogue["products"][variant["product_id"]]
-    for name, value in wish.items():
-        match name:
-            case "sku" | "policy":
-                variant[name] = None if value is None else str(value)
-            case "tracked":
-                variant[name] = bool(value)
-            case "price":
-                variant[name] = stock.price(value)
-            case "title":
-                product["title"] = str(value)
-            case "available":
-                stock.set_available(shop, variant, int(value))
-            case _:
-                raise ValueError(f"not a field that can change: {name}")
-    product["updated_at"] = iso(shop.now())
-    shop.index_variant(variant["id"])
-    shop.save_catalogue()
-    # Stock has a topic of its own, to which the app does not listen.
-    if set(wish) - {"available"}:
-        webhooks.send(shop, "products/update", payloads.product(shop, product["id"]))
-    return variant
-
-
-def _ids(variant: Record) -> Record:
-    return {
-        "product_id": variant["product_id"],
-        "variant_id": variant["id"],
-        "inventory_item_id": variant["item_id"],
-        "sku": variant["sku"],
-        "available": stock.available(variant),
-    }
 
 
 def first_load(shop: Shop, user: str, seconds: int, wish: Record) -> Record:
@@ -235,24 +197,12 @@ def register(app: Blueprint, world: World) -> None:
         seconds = int(wish.get("exp") or request.args.get("exp") or 60)
         return jsonify(first_load(shop_of(domain), user, seconds, wish))
 
+    control_products.register(app, world, shop_of)
     _register_content(app, world, shop_of)
     register_fulfillments(app, world, shop_of)
 
 
 def _register_content(app: Blueprint, world: World, shop_of: Callable[[str], Shop]) -> None:
-    @app.post("/_sandbox/shops/<domain>/products")
-    def add_product(domain: str) -> tuple[Response, int]:
-        with world.lock:
-            shop = shop_of(domain)
-            variant = stock.add_product(shop, body())
-            webhooks.send(shop, "products/create", payloads.product(shop, variant["product_id"]))
-            return jsonify(_ids(variant)), 201
-
-    @app.patch("/_sandbox/shops/<domain>/variants/<path:number>")
-    def patch_variant(domain: str, number: str) -> Response:
-        with world.lock:
-            return jsonify(_ids(change_variant(shop_of(domain), number, body())))
-
     @app.post("/_sandbox/shops/<domain>/orders")
     def add_order(domain: str) -> tuple[Response, int]:
         with world.lock:

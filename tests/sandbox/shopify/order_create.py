@@ -84,7 +84,7 @@ def _check_line(shop: Shop, line: Record, index: int, currency: str) -> Record:
     """The line's price as a MoneyBagInput."""
     where = ["order", "lineItems", str(index)]
     variant_id = line.get("variantId")
-    variant = shop.catalogue["variants"].get(variant_id) if variant_id else None
+    variant = shop.catalogue.variants.get(variant_id) if variant_id else None
     if variant_id and variant is None:
         raise Refused("Order Line items is invalid", ["order", "lineItems"])
     if line["quantity"] < 1:
@@ -176,8 +176,8 @@ def _record(shop: Shop, order: Record, prices: list[Record], currency: str) -> R
 
 
 def _line(shop: Shop, line: Record, bag: Record) -> Record:
-    variant = shop.catalogue["variants"].get(line.get("variantId")) or {}
-    product = shop.catalogue["products"].get(variant.get("product_id")) or {}
+    variant = shop.catalogue.variants.get(line.get("variantId") or "") or {}
+    product = shop.catalogue.products.get(variant.get("product_id") or "") or {}
     return {
         "id": gid("LineItem", shop.world.next_id("line_item", 14_000_000_001)),
         "variant_id": line.get("variantId"),

@@ -10,7 +10,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from tests.sandbox.clock import iso, parse_instant
-from tests.sandbox.shopify import order_create, orders, stock
+from tests.sandbox.shopify import catalogue_queries, order_create, orders, views
 from tests.sandbox.shopify.connections import connection
 from tests.sandbox.shopify.fulfillments import order_view
 from tests.sandbox.shopify.schema import Info, Resolver
@@ -68,35 +68,12 @@ def installation(_: Any, info: Info) -> Record:
     }
 
 
-def _location_view(place: Record) -> Record:
-    return {
-        "__typename": "Location",
-        "id": place["id"],
-        "name": place["name"],
-        "isActive": place["active"],
-        "fulfillsOnlineOrders": place["fulfills_online_orders"],
-        "shipsInventory": place["ships_inventory"],
-    }
-
-
 def locations(_: Any, info: Info, **arguments: Any) -> Record:
     """QueryRoot.locations: the active ones unless includeInactive."""
     key = "name" if arguments.get("sortKey", "NAME") == "NAME" else "id"
     places = [one for one in _shop(info).locations() if one["active"] or arguments.get("includeInactive")]
     places = sorted(places, key=lambda one: one[key], reverse=bool(arguments.get("reverse")))
-    return connection(places, arguments, _location_view)
-
-
-def product_variants(_: Any, info: Info, **arguments: Any) -> Record:
-    """QueryRoot.productVariants, by the search index."""
-    one = _shop(info)
-    variants = one.catalogue["variants"]
-    found = [
-        variants[key] for key in one.variant_index.find(arguments.get("query"), one.now_seconds()) if key in variants
-    ]
-    if arguments.get("reverse"):
-        found.reverse()
-    return connection(found, arguments, lambda variant: stock.variant_view(one, variant))
+    return connection(places, arguments, views.location)
 
 
 _ORDER_KEYS = {"CREATED_AT": "created_at", "PROCESSED_AT": "processed_at", "UPDATED_AT": "updated_at", "ID": "id"}
@@ -139,14 +116,20 @@ def order_by_identifier(_: Any, info: Info, identifier: Record) -> Record | None
     return orders.order_view(one.orders[found[0]]) if found else None
 
 
-def node(_: Any, info: Info, **arguments: Any) -> Record | None:
-    """QueryRoot.node, for orders, variants and locations."""
-    one, wanted = _shop(info), arguments["id"]
+def _node(one: Shop, wanted: str) -> Record | None:
     if wanted in one.orders:
         return orders.order_view(one.orders[wanted])
-    if wanted in one.catalogue["variants"]:
-        return stock.variant_view(one, one.catalogue["variants"][wanted])
-    return next((_location_view(place) for place in one.locations() if place["id"] == wanted), None)
+    return catalogue_queries.find(one, wanted)
+
+
+def node(_: Any, info: Info, **arguments: Any) -> Record | None:
+    """QueryRoot.node, for orders, products, variants, inventory items and locations."""
+    return _node(_shop(info), arguments["id"])
+
+
+def nodes(_: Any, info: Info, ids: list[str]) -> list[Record | None]:
+    """QueryRoot.nodes: in the order of the ids, null for those that are not there."""
+    return [_node(_shop(info), one) for one in ids]
 
 
 def define_metafield(_: Any, info: Info, definition: Record) -> Record:
@@ -219,11 +202,12 @@ RESOLVERS: dict[tuple[str, str], Resolver] = {
     ("QueryRoot", "shop"): shop,
     ("QueryRoot", "currentAppInstallation"): installation,
     ("QueryRoot", "locations"): locations,
-    ("QueryRoot", "productVariants"): product_variants,
+    **catalogue_queries.RESOLVERS,
     ("QueryRoot", "order"): order_by_id,
     ("QueryRoot", "orders"): order_list,
     ("QueryRoot", "orderByIdentifier"): order_by_identifier,
     ("QueryRoot", "node"): node,
+    ("QueryRoot", "nodes"): nodes,
     ("Mutation", "metafieldDefinitionCreate"): define_metafield,
     ("Mutation", "orderCreate"): create_order,
     ("Mutation", "orderCancel"): cancel_order,

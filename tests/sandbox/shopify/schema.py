@@ -24,6 +24,7 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     build_ast_schema,
+    default_field_resolver,
     parse,
     validate,
 )
@@ -177,6 +178,6 @@ def guarded(resolver: Resolver | None, needed: tuple[str, ...]) -> Resolver:
             )
         if resolver is not None:
             return resolver(source, info, **arguments)
-        return source.get(info.field_name)
+        return default_field_resolver(source, info, **arguments)
 
     return resolve

@@ -13,6 +13,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "Product": ("read_products",),
     "ProductVariant": ("read_products",),
     "InventoryItem": ("read_inventory", "read_products"),
+    "InventoryLevel": ("read_inventory",),
     "Location": ("read_locations", "read_inventory", "read_markets_home"),
 }
 FIELDS: dict[tuple[str, str], tuple[str, ...]] = {
@@ -20,6 +21,9 @@ FIELDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("QueryRoot", "orders"): TYPES["Order"],
     ("QueryRoot", "orderByIdentifier"): ("read_orders", "read_marketplace_orders"),
     ("QueryRoot", "productVariants"): TYPES["ProductVariant"],
+    ("QueryRoot", "products"): TYPES["Product"],
+    ("ProductVariant", "inventoryItem"): TYPES["InventoryItem"],
+    ("InventoryItem", "inventoryLevels"): TYPES["InventoryLevel"],
     ("QueryRoot", "locations"): TYPES["Location"],
     ("Mutation", "orderCreate"): ("write_orders",),
     ("Mutation", "orderCancel"): ("write_orders", "write_marketplace_orders"),

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.sandbox.clock import iso, parse_instant
+from tests.sandbox.shopify.catalogue import Catalogue, gid, number_of
 from tests.sandbox.shopify.cost import Bucket
 from tests.sandbox.shopify.scopes import DEFAULT_SCOPES, implied
 from tests.sandbox.shopify.search import Index
@@ -35,17 +36,6 @@ def shops_of(world: World) -> "Shops":
         return shops
 
 
-def gid(kind: str, number: int | str) -> str:
-    """A global id."""
-    return f"gid://shopify/{kind}/{number}"
-
-
-def number_of(global_id: str) -> int:
-    """The number inside a global id, 0 when there is none."""
-    tail = global_id.rsplit("/", 1)[-1].split("?", maxsplit=1)[0]
-    return int(tail) if tail.isdigit() else 0
-
-
 class Shop:
     """One shop. `data` holds what is small (settings, tokens), `catalogue` products and stock, `orders` the orders."""
 
@@ -54,19 +44,21 @@ class Shop:
         self.name = name
         self.domain = f"{name}.myshopify.com"
         self.data = world.part(f"shopify.shop.{name}")
-        self.catalogue = world.part(f"shopify.catalogue.{name}")
+        self.catalogue = Catalogue(world.part(f"shopify.catalogue.{name}"))
         self.orders: dict[str, Record] = {}
         self.refs: dict[tuple[str, str, str], list[str]] = {}
         self.order_index = Index()
         self.variant_index = Index()
+        self.product_index = Index()
         self.create_times: list[float] = []
         size = self.settings["bucket"]
         self.bucket = Bucket(self.now_seconds(), size["max"], size["restore"])
         for chunk in range(self.data["chunks"]):
             for order in world.part(self._chunk(chunk))["orders"]:
                 self._remember(order, lag=0)
-        for variant_id in self.catalogue["variants"]:
-            self.index_variant(variant_id, lag=0)
+        for variant in self.catalogue.variants.made():
+            self.index_variant(variant["id"], lag=0)
+            self.index_product(variant["product_id"], lag=0)
 
     @property
     def settings(self) -> Record:
@@ -158,8 +150,8 @@ class Shop:
 
     def index_variant(self, variant_id: str, lag: float | None = None) -> None:
         """Announce a variant's fields to the search index."""
-        variant = self.catalogue["variants"][variant_id]
-        title = self.catalogue["products"][variant["product_id"]]["title"]
+        variant = self.catalogue.variants[variant_id]
+        title = self.catalogue.products[variant["product_id"]]["title"]
         fields = {
             "default": f"{title} {variant['sku'] or ''}",
             "id": str(number_of(variant_id)),
@@ -168,6 +160,10 @@ class Shop:
             "title": variant["title"],
         }
         self.variant_index.put(variant_id, fields, self._due(lag))
+
+    def index_product(self, product_id: str, lag: float | None = None) -> None:
+        """Announce a product's fields to the search index."""
+        self.product_index.put(product_id, product_fields(self.catalogue.products[product_id]), self._due(lag))
 
     def has_definition(self, namespace: str, key: str) -> bool:
         """Whether unique order metafields of that name are defined."""
@@ -205,7 +201,6 @@ class Shops:
         if plan not in PLANS:
             raise ValueError(f"plan must be one of {sorted(PLANS)}")
         self.world.part(f"shopify.shop.{name}").update(_fresh(self.world, number, name, plan, wish))
-        self.world.part(f"shopify.catalogue.{name}").update(products={}, variants={})
         shop = Shop(self.world, name)
         self._names.append(name)
         self._shops[shop.domain] = shop
@@ -213,6 +208,17 @@ class Shops:
         shop.save()
         shop.save_catalogue()
         return shop
+
+
+def product_fields(product: Record) -> Record:
+    """What the index knows of a product."""
+    return {
+        "default": product["title"],
+        "id": str(number_of(product["id"])),
+        "title": product["title"],
+        "status": product["status"].lower(),
+        "updated_at": parse_instant(product["updated_at"]),
+    }
 
 
 def _fresh(world: World, number: int, name: str, plan: str, wish: Record) -> Record:
@@ -239,6 +245,8 @@ def _fresh(world: World, number: int, name: str, plan: str, wish: Record) -> Rec
             "unique_ids": True,
             "index_lag_seconds": float(wish.get("index_lag_seconds", 2)),
             "cancel_seconds": 1.0,
+            "bulk_seconds": 5.0,
+            "bulk_parallel": 5,
             "frozen": False,
             "locked": False,
             "bucket": dict(PLANS[plan]["bucket"]),

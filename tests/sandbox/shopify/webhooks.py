@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import requests
 
 from tests.sandbox.clock import iso
+from tests.sandbox.shopify import subscriptions
 from tests.sandbox.shopify.state import Record, Shop
 from tests.sandbox.world import World
 
@@ -31,6 +32,11 @@ TOPICS = frozenset(
         "shop/update",
         "products/create",
         "products/update",
+        "products/delete",
+        "inventory_levels/update",
+        "inventory_items/update",
+        "inventory_items/delete",
+        "bulk_operations/finish",
         "orders/cancelled",
         "fulfillments/create",
         "fulfillments/update",
@@ -77,13 +83,16 @@ def sender_of(world: World) -> "Sender":
 def send(shop: Shop, topic: str, payload: Record, wish: Record | None = None) -> str | None:
     """Queue a message to the app; answers its webhook id, or None when the app does not listen.
 
-    `wish` may hold copies, delay_seconds, triggered_at, webhook_id, event_id, bad_hmac and force (send in any case).
+    Whether it listens says its configuration file. `wish` may hold copies, delay_seconds, triggered_at, webhook_id,
+    event_id, bad_hmac and force (send in any case).
     """
     wish = wish or {}
-    listens = topic in TOPICS and (shop.data["installed"] or topic in WITHOUT_APP)
+    world = shop.world
+    fields = subscriptions.fields_of(world, topic)
+    listens = fields is not None and (shop.data["installed"] or topic in WITHOUT_APP)
     if not listens and not wish.get("force"):
         return None
-    world = shop.world
+    payload = payload if wish.get("force") else subscriptions.cut(payload, fields or [])
     body = json.dumps(payload, ensure_ascii=False).encode()
     secret = "a-wrong-secret" if wish.get("bad_hmac") else world.settings.api_secret
     webhook_id = str(wish.get("webhook_id") or _uuid())

@@ -12,6 +12,7 @@ import requests
 
 from tests.sandbox.server import Sandbox, create_sandbox
 from tests.sandbox.shopify.client import ShopClient
+from tests.sandbox.shopify.webhooks import TOPICS
 
 APP = ("an-api-key-of-the-tests", "an-api-secret-of-the-tests-long-enough")
 
@@ -66,7 +67,16 @@ def receiver() -> Iterator[Receiver]:
 
 
 def _started(folder: Path, receiver: Receiver) -> Sandbox:
-    return create_sandbox({"data": folder, "app_url": receiver.url, "api_key": APP[0], "api_secret": APP[1]})
+    folder.mkdir(parents=True, exist_ok=True)
+    toml = folder / "app.toml"
+    # Every topic, unlike the real app: what is cut out of a message is shown with products/delete.
+    rest = sorted(TOPICS - {"products/delete"})
+    toml.write_text(
+        f"[[webhooks.subscriptions]]\ntopics = {rest}\n"
+        '[[webhooks.subscriptions]]\ntopics = ["products/delete"]\ninclude_fields = ["id", "nothing"]\n'
+    )
+    app = {"app_url": receiver.url, "api_key": APP[0], "api_secret": APP[1], "app_toml": toml}
+    return create_sandbox({"data": folder, **app})
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def test_changed_scopes_are_told_with_what_was_before(shop, receiver):
     assert "write_orders" in told["previous"]
 
 
-def test_products_are_told_and_stock_is_not(shop, receiver):
+def test_products_are_told_and_their_stock_by_a_topic_of_its_own(shop, receiver):
     variant = shop.product(sku="A-1")["variant_id"]
     shop.control(f"variants/{variant}", {"available": 3}, "PATCH")
     shop.control(f"variants/{variant}", {"sku": "B-1"}, "PATCH")
