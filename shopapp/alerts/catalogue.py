@@ -251,7 +251,51 @@ _ORDER_AND_PLAN = (
     ),
 )
 
-KINDS: Mapping[str, Kind] = MappingProxyType({kind.key: kind for kind in (*_KINDS, *_ORDER_AND_PLAN)})
+_LISTINGS = (
+    Kind(
+        "listing_update_failed",
+        Category.LISTING_UPDATE_FAILED,
+        Severity.WARNING,
+        N_("Listing %(sku)s at %(channel)s was not updated"),
+        N_("The marketplace did not accept the new price or stock of this listing."),
+        N_("Mend at %(channel)s what it names, then open the listing and press Update. Until then it is left alone."),
+        "/listings/%(listing_id)s",
+        N_("Open the listing"),
+        by_cause="listing_refused",
+        help="stock",
+    ),
+    Kind(
+        "stock_brake",
+        Category.LISTING_UPDATE_FAILED,
+        Severity.CRITICAL,
+        N_("'%(label)s': so many listings would be set to 0 that we ask first"),
+        N_(
+            "Within 15 minutes, %(count)s of %(live)s listings would get the quantity 0, more than the %(percent)s %% "
+            "that you allow without a question. They keep their quantity at %(channel)s until you answer."
+        ),
+        N_("Check the stock in Shopify, then open the page and say yes or no."),
+        "/listings/runs/%(run)s",
+        N_("Look and decide"),
+        rank=16,
+        inbox=True,
+        help="stock",
+    ),
+    Kind(
+        "order_oversold",
+        Category.ORDER_IMPORT_FAILED,
+        Severity.CRITICAL,
+        N_("Order %(remote_order_id)s sold more of %(sku)s than there is"),
+        N_("The order was imported, but with it %(sku)s is %(missing)s short in Shopify. All listings are set to 0."),
+        N_("Get the missing pieces, or tell the buyer and cancel the order at %(channel)s."),
+        _ORDER,
+        _OPEN_ORDER,
+        rank=15,
+        inbox=True,
+        help="stock",
+    ),
+)
+
+KINDS: Mapping[str, Kind] = MappingProxyType({kind.key: kind for kind in (*_KINDS, *_ORDER_AND_PLAN, *_LISTINGS)})
 CATEGORIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         Category.ORDER_IMPORT_FAILED: (
@@ -264,7 +308,7 @@ CATEGORIES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         Category.LISTING_UPDATE_FAILED: (
             N_("Product update failed"),
-            N_("When a listing gets the status Update Error. Nothing is sent yet: listings are not synced so far."),
+            N_("When a listing gets the status Update Error: its SKU and what the marketplace said."),
         ),
         Category.ACCOUNT_EXPIRED: (
             N_("Account expired"),

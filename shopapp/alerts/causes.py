@@ -230,6 +230,53 @@ ORDER_CAUSES = (
     ),
 )
 
+LISTING_CAUSES = (
+    Cause(
+        "listing_refused",
+        N_("The marketplace refused the update"),
+        N_("%(channel)s did not accept the new price or stock of this listing. What it had before stays there."),
+        N_("Mend at %(channel)s what it names, then open the listing and press Update. Until then it is left alone."),
+        "stock",
+    ),
+    Cause(
+        "listing_price",
+        N_("The marketplace refused the price"),
+        N_("%(channel)s did not accept the price of this listing, so neither price nor stock was changed."),
+        N_(
+            "Check the price of the product in Shopify and the price limits that you set at %(channel)s. "
+            "Then open the listing and press Update."
+        ),
+        "stock",
+    ),
+    Cause(
+        "listing_stock",
+        N_("The marketplace refused the stock"),
+        N_("%(channel)s did not accept the quantity of this listing. What is offered there may be out of date."),
+        N_(
+            "Check whether %(channel)s ships this article itself, and whether the listing has an open problem there. "
+            "Then open the listing and press Update."
+        ),
+        "stock",
+    ),
+    Cause(
+        "listing_not_found",
+        N_("The marketplace does not know the SKU"),
+        N_("%(channel)s has no listing with this SKU any more: it was deleted there, or its SKU was changed."),
+        N_(
+            "Look the article up at %(channel)s. If its SKU was changed, read the listings of the account again; "
+            "if it was deleted by mistake, list it again. Then press Update."
+        ),
+        "stock",
+    ),
+    Cause(
+        "listing_not_taken",
+        N_("The update was accepted, but never came to be seen"),
+        N_("%(channel)s accepted the update several times, and still shows the old price or stock."),
+        N_("Open the listing at %(channel)s and look for a problem there. Then press Update."),
+        "stock",
+    ),
+)
+
 PLAN_CAUSES = (
     Cause(
         "trial_ended",
@@ -249,5 +296,5 @@ PLAN_CAUSES = (
 )
 
 CAUSES: Mapping[str, Cause] = MappingProxyType(
-    {cause.key: cause for cause in (*ACCOUNT_CAUSES, *ORDER_CAUSES, *PLAN_CAUSES)}
+    {cause.key: cause for cause in (*ACCOUNT_CAUSES, *ORDER_CAUSES, *LISTING_CAUSES, *PLAN_CAUSES)}
 )

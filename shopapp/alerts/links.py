@@ -18,6 +18,7 @@ GUIDES = {
     "skus": "/help/skus",
     "orders": "/help/orders",
     "plan": "/help/plan",
+    "stock": "/help/stock",
 }
 
 

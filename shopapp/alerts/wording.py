@@ -78,7 +78,7 @@ def _plain(value: object, limit: int = 200) -> str:
 def _fill(language: str, params: Mapping[str, Any], subject: str) -> _Filled:
     filled = _Filled({key: text for key, value in params.items() if (text := _plain(value))})
     sort, _, key = subject.partition(":")
-    if sort in ("account", "order"):
+    if sort in ("account", "order", "listing"):
         filled.setdefault(f"{sort}_id", clean(key, 40))
     filled["channel"] = channel_name(params.get("channel")) or i18n.translate(language, _MARKETPLACE)
     filled.setdefault("label", _plain(params.get("account")) or config()["APP_NAME"])
@@ -119,7 +119,9 @@ def describe(language: str, key: str, params: Mapping[str, Any], words: str = ""
         link="/" if MISSING in link else link,
         action=say(kind.action),
         guide=GUIDES[cause.help if cause else kind.help],
-        item=filled.get("remote_order_id", "") or (filled["label"] if "account_id" in filled else ""),
+        item=filled.get("remote_order_id", "")
+        or filled.get("sku", "")
+        or (filled["label"] if "account_id" in filled else ""),
         channel=filled["channel"],
         details=" · ".join(filled[key] for key in ("code", "call", "request_id") if key in filled),
     )

@@ -22,7 +22,7 @@ from marketplaces.errors import (
 from shopapp.records.models import AccountStatus, ShopStatus
 from shopapp.shopify_admin.errors import ShopAuthLost, ShopFrozen
 
-Subject = Literal["account", "order", "shop"]
+Subject = Literal["account", "order", "shop", "listing"]
 
 FIRST, LONGEST = timedelta(seconds=30), timedelta(minutes=15)  # of the backoff
 HOURLY, DAILY = timedelta(hours=1), timedelta(days=1)
@@ -30,6 +30,7 @@ RATE_BACKOFF, RATE_CAP = timedelta(seconds=5), timedelta(hours=1)
 
 # Kinds of incidents (alerts.catalogue) that a verdict opens.
 BROKEN, PERMISSION, OURS = "account_expired", "permission_missing", "our_fault"
+LISTING_FAILED = "listing_update_failed"
 OPENING, CHANGED, ORDER_FAILED, OUTAGE = (
     "shop_needs_opening",
     "channel_changed",
@@ -82,7 +83,7 @@ def judge(error: Exception, subject: Subject, attempt: int = 0) -> Verdict:
             return Verdict("retry", True, delay(attempt))
         case Rejected():
             default = "rejected_by_shopify" if subject == "order" else "other"
-            kinds = {"order": ORDER_FAILED, "account": CHANGED, "shop": ""}
+            kinds = {"order": ORDER_FAILED, "account": CHANGED, "shop": "", "listing": LISTING_FAILED}
             return Verdict("fail", False, DAILY, incident=kinds[subject], cause=error.reason or default)
         case OurFault():
             return Verdict("stay", False, LONGEST, incident=OURS, cause="our_fault")

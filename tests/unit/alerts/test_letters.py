@@ -33,6 +33,11 @@ FULL = {
     "extra": 0,
     "fetched": 3,
     "ids": "304-1, 304-2",
+    "listing_id": 7,
+    "sku": "A-1",
+    "live": 100,
+    "percent": 20,
+    "run": "abc",
 }
 
 

@@ -1,0 +1,297 @@
+"""Many pushes as one document, where that is faster than one by one. Gathers the wishes, follows the answer to its end.
+
+One way per listing at a time: what is in a document under way is pushed singly only when it is sold out, and then once
+more when the document has ended. Never decides what is wished.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from marketplaces.channel import Selling
+from marketplaces.channels import registry
+from marketplaces.data import ListingChange, PushResult, PushVerdict
+from marketplaces.errors import RateLimited, Rejected, RemoteError, Transient
+from marketplaces.money import Money
+from marketplaces.text import clean
+from shopapp import clock, verdict
+from shopapp.accounts import line
+from shopapp.listings import outcome, rules, waiting
+from shopapp.logs import context, event, redact
+from shopapp.records import db
+from shopapp.records.models import (
+    Account,
+    Listing,
+    ListingFeed,
+    ListingPush,
+    ListingRun,
+    ListingStatus,
+    PushState,
+    RunState,
+)
+from shopapp.work.claim import Claim, held, release
+
+log = logging.getLogger(__name__)
+CALL = "push_document"
+BATCH = 1_000  # listings in one transaction
+LOOK = timedelta(seconds=60)  # between two looks at a document under way
+COUNT_EVERY = 5.0  # seconds of this process between two counts of what waits on a site
+SULK = timedelta(hours=1)  # no document after one that was given up as a whole
+_counted: dict[tuple[int, str], float] = {}
+
+
+def takes_over(s: Session, account: Account, selling: Selling, site: str) -> bool:
+    """Whether so much waits on this site that a document has just been begun for it."""
+    if not selling.document_from or rules.of(s, account.id).dry_run:
+        return False
+    key, now = (account.id, site), clock.monotonic()
+    if now - _counted.get(key, -COUNT_EVERY) < COUNT_EVERY:
+        return False
+    if len(_counted) > BATCH:
+        _counted.clear()
+    _counted[key] = now
+    some = select(Listing.id).where(*_waiting(account.id, site)).limit(selling.document_from).subquery()
+    if (s.scalar(select(func.count()).select_from(some)) or 0) < selling.document_from or _not_now(s, account, site):
+        return False
+    moment = clock.now()
+    s.add(ListingFeed(shop_id=account.shop_id, account_id=account.id, site=site, sent_at=moment, due_at=moment))
+    return True
+
+
+def _waiting(account_id: int, site: str) -> list[ColumnElement[bool]]:
+    now = clock.now()
+    free = or_(Listing.lease_until.is_(None), Listing.lease_until < now)
+    wished = or_(Listing.price_minor.is_not(None), Listing.quantity.is_not(None))
+    mine = [Listing.account_id == account_id, Listing.site == site, Listing.due_at <= now, free, wished]
+    return [
+        *mine,
+        Listing.urgent.is_(False),
+        Listing.ticket == "",
+        Listing.version > Listing.acked_version,
+        Listing.status != ListingStatus.UPDATE_ERROR,
+    ]
+
+
+def _not_now(s: Session, account: Account, site: str) -> bool:
+    """One that is still being gathered, or one that was given up lately."""
+    gathering = (ListingFeed.state == PushState.SENT) & (ListingFeed.ticket == "")
+    given_up = (ListingFeed.state == PushState.REFUSED) & (ListingFeed.sent_at > clock.now() - SULK)
+    mine = (ListingFeed.account_id == account.id, ListingFeed.site == site)
+    return s.execute(select(ListingFeed.id).where(*mine, or_(gathering, given_up)).limit(1)).first() is not None
+
+
+def due_feed(mine: Claim) -> None:
+    """Work on one claimed document: gather and send it, or look what became of it."""
+    with db.writing() as s:
+        feed = held(s, ListingFeed, mine)
+        if feed is None:
+            return
+        if feed.state != PushState.SENT:
+            release(feed, None)
+            return
+        account = s.get_one(Account, feed.account_id)
+        until = waiting.until(s, account)
+        if until is not None:
+            release(feed, until)
+            return
+        channel, ticket, site = registry()[account.channel], feed.ticket, feed.site
+    with context(account=account.id, feed=mine.id):
+        try:
+            if not ticket:
+                assert channel.selling is not None
+                if not _gather(mine, account, site, channel.selling.document_most):
+                    return
+                changes = _changes(mine.id)
+                _sent(mine, line.speak(account.id, lambda to: channel.push_document(to, site, changes)))
+                return
+            told = line.speak(account.id, lambda to: channel.document_results(to, site, ticket))
+            if told is None:
+                _look_later(mine)
+            else:
+                _finish(mine, {one.key: one for one in told})
+        except Rejected as error:
+            _give_up(mine, error)
+        except (RemoteError, line.NotLinked) as error:
+            _put_back(mine, error)
+
+
+# --- gather -----------------------------------------------------------------------------------------------------------
+
+
+def _gather(mine: Claim, account: Account, site: str, most: int) -> bool:
+    """Commit which wishes go into the document, a thousand at a time; whether there are any."""
+    while True:
+        with db.writing() as s:
+            feed = held(s, ListingFeed, mine)
+            if feed is None:
+                return False
+            room = most - feed.messages
+            some = select(Listing).where(*_waiting(account.id, site)).order_by(Listing.due_at, Listing.id)
+            some = some.limit(max(0, min(BATCH, room)))
+            if db.locks_rows(s):
+                some = some.with_for_update(key_share=True, skip_locked=True, of=Listing)
+            rows = list(s.scalars(some))
+            _intend(s, rows, feed)
+            feed.messages += len(rows)
+            if len(rows) < BATCH or feed.messages >= most:
+                _forget_looked_at(s, feed)
+                if not feed.messages:
+                    feed.state, feed.ended_at = PushState.SUPERSEDED, clock.now()
+                    release(feed, None)
+                return bool(feed.messages)
+
+
+def _intend(s: Session, rows: list[Listing], feed: ListingFeed) -> None:
+    now = clock.now()
+    pushes: list[dict[str, Any]] = []
+    for row in rows:
+        row.sent_version, row.pushed_at, row.status, row.due_at = row.version, now, ListingStatus.PENDING, None
+        pushes.append(
+            {
+                "shop_id": row.shop_id,
+                "listing_id": row.id,
+                "feed_id": feed.id,
+                "version": row.version,
+                "old_price_minor": row.there_price_minor,
+                "old_quantity": row.there_quantity,
+                "price_minor": row.price_minor,
+                "quantity": row.quantity,
+                "state": PushState.SENT,
+                "at": now,
+                "ended_at": None,
+            }
+        )
+    s.flush()
+    # What a run planned keeps its run and its old values.
+    changed = ("feed_id", "price_minor", "quantity", "state", "at", "ended_at")
+    db.upsert(s, ListingPush, pushes, key=["listing_id", "version"], update=changed)
+
+
+def _forget_looked_at(s: Session, feed: ListingFeed) -> None:
+    """Differences that were only looked at are no runs of these pushes."""
+    asked = select(ListingRun.id).where(ListingRun.account_id == feed.account_id, ListingRun.state == RunState.ASKED)
+    mine = update(ListingPush).where(ListingPush.feed_id == feed.id, ListingPush.run_id.in_(asked))
+    s.execute(mine.values(run_id=None).execution_options(synchronize_session=False))
+
+
+def _changes(feed_id: int) -> Iterator[ListingChange]:
+    """The document's changes as they were committed, read in batches, with no transaction open in between."""
+    last = 0
+    while True:
+        with db.reading() as s:
+            found = select(ListingPush, Listing).join(Listing, Listing.id == ListingPush.listing_id)
+            mine = (ListingPush.feed_id == feed_id, ListingPush.state == PushState.SENT, ListingPush.id > last)
+            rows = s.execute(found.where(*mine).order_by(ListingPush.id).limit(BATCH)).all()
+        for push, row in rows:
+            price = None if push.price_minor is None else Money(push.price_minor, row.currency)
+            yield ListingChange(str(row.id), row.sku, row.product_type, price, push.quantity)
+        if len(rows) < BATCH:
+            return
+        last = rows[-1][0].id
+
+
+def _sent(mine: Claim, ticket: str) -> None:
+    with db.writing() as s:
+        feed = held(s, ListingFeed, mine)
+        if feed is not None:
+            feed.ticket, feed.sent_at = ticket[:255], clock.now()
+            release(feed, clock.now() + LOOK, attempt=0)
+
+
+# --- follow -----------------------------------------------------------------------------------------------------------
+
+
+def _look_later(mine: Claim) -> None:
+    with db.writing() as s:
+        feed = held(s, ListingFeed, mine)
+        if feed is not None:
+            release(feed, clock.now() + LOOK, attempt=0)
+
+
+def _finish(mine: Claim, told: dict[str, PushResult]) -> None:
+    """Write what became of each, a thousand at a time. Done again after a crash, it goes on where it stopped."""
+    while True:
+        with db.writing() as s:
+            feed = held(s, ListingFeed, mine)
+            if feed is None:
+                return
+            rows = _open_pushes(s, feed)
+            now = clock.now()
+            for push, row in rows:
+                feed.refused += _end(s, row, push, told.get(str(row.id)), now)
+            if len(rows) < BATCH:
+                account = s.get_one(Account, feed.account_id)
+                verdict.channel_answered(s, account.channel, account.realm)
+                feed.state, feed.ended_at = PushState.ACCEPTED, now
+                event(log, "document_done", feed=feed.id, messages=feed.messages, refused=feed.refused)
+                release(feed, None, attempt=0)
+                return
+
+
+def _open_pushes(s: Session, feed: ListingFeed) -> list[tuple[ListingPush, Listing]]:
+    found = select(ListingPush, Listing).join(Listing, Listing.id == ListingPush.listing_id)
+    mine = found.where(ListingPush.feed_id == feed.id, ListingPush.state == PushState.SENT)
+    mine = mine.order_by(Listing.id).limit(BATCH)
+    if db.locks_rows(s):
+        mine = mine.with_for_update(key_share=True, of=Listing)
+    return [(push, row) for push, row in s.execute(mine.execution_options(populate_existing=True))]
+
+
+def _end(s: Session, row: Listing, push: ListingPush, told: PushResult | None, now: datetime) -> int:
+    """One push of a document has ended; 1 when it was refused."""
+    if row.sent_version > push.version:
+        # It was pushed singly meanwhile, because it was sold out. Which of the two came last, nobody knows: said again.
+        push.state, push.ended_at = PushState.SUPERSEDED, now
+        if row.status != ListingStatus.UPDATE_ERROR and row.version > row.acked_version:
+            row.ticket, row.due_at = "", now
+        return 0
+    if told is not None and told.verdict is PushVerdict.REFUSED:
+        outcome.refused(s, row, push, told)
+        row.due_at = None
+        return 1
+    outcome.holds(s, row, push)
+    if row.version > push.version:
+        row.status, row.due_at = ListingStatus.PENDING, now
+    return 0
+
+
+def _give_up(mine: Claim, error: Rejected) -> None:
+    """The marketplace gave the whole document up: its wishes are pushed one by one."""
+    while True:
+        with db.writing() as s:
+            feed = held(s, ListingFeed, mine)
+            if feed is None:
+                return
+            rows, now = _open_pushes(s, feed), clock.now()
+            for push, row in rows:
+                push.feed_id, push.ended_at = None, now
+                if row.status != ListingStatus.UPDATE_ERROR and row.version > row.acked_version:
+                    row.due_at = now
+            if len(rows) < BATCH:
+                feed.state, feed.ended_at, feed.words = PushState.REFUSED, now, clean(redact(error.words), 500)
+                event(log, "document_given_up", logging.WARNING, feed=feed.id, code=error.code)
+                release(feed, None)
+                return
+
+
+def _put_back(mine: Claim, error: Exception) -> None:
+    """No answer: the same document once more. Two of the same content do no harm, they are worked on in turn."""
+    with db.writing() as s:
+        feed = held(s, ListingFeed, mine)
+        if feed is None:
+            return
+        account = s.get_one(Account, feed.account_id)
+        found = verdict.judge(error, "listing", feed.attempt)
+        if isinstance(error, Transient):
+            verdict.channel_failed(s, account, error)
+        elif isinstance(error, RemoteError) and not isinstance(error, RateLimited):
+            due = account.due_at
+            if not verdict.apply_account(s, account, error, CALL).account_status:
+                account.due_at = due
+        release(feed, clock.now() + found.delay, attempt=feed.attempt + found.used_attempt)

@@ -1,0 +1,125 @@
+"""What becomes of a push: held, refused, waiting. Writes the listing, its history, its incident; decides no next try.
+
+Everything joins the caller's transaction and works on a locked row. Never touches the network.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from marketplaces.channels import registry
+from marketplaces.data import PushResult
+from marketplaces.text import clean
+from shopapp import clock
+from shopapp.alerts import incidents
+from shopapp.listings import rules, wish
+from shopapp.listings.wish import Made
+from shopapp.logs import event, redact
+from shopapp.records.journal import audit
+from shopapp.records.models import Account, Listing, ListingPush, ListingStatus, PushState
+
+log = logging.getLogger(__name__)
+FAILED = "listing_update_failed"
+CHUNK = 500
+
+
+def subject(row: Listing) -> str:
+    """How incidents and the journal call a listing."""
+    return f"listing:{row.id}"
+
+
+def naming(s: Session, row: Listing) -> dict[str, Any]:
+    """What the texts about a listing need to name it."""
+    account = s.get_one(Account, row.account_id)
+    return {
+        "listing_id": row.id,
+        "sku": row.sku,
+        "account_id": account.id,
+        "label": account.label,
+        "channel": account.channel,
+        "site": row.site,
+    }
+
+
+def holds(s: Session, row: Listing, push: ListingPush) -> None:
+    """The marketplace has what was pushed: acknowledged, linked, and what was open about it is resolved."""
+    now = clock.now()
+    push.state, push.ended_at, push.words = PushState.ACCEPTED, now, ""
+    row.acked_version = max(row.acked_version, push.version)
+    row.there_at, row.ticket, row.attempt = now, "", 0
+    if push.price_minor is not None:
+        row.there_price_minor = push.price_minor
+    if push.quantity is not None:
+        row.there_quantity = push.quantity
+    row.status = ListingStatus.LINKED if row.variant_id is not None else ListingStatus.NOT_LINKED
+    if row.cause:
+        settle(s, row, "accepted")
+
+
+def settle(s: Session, row: Listing, how: str) -> None:
+    """No longer in Update Error: close what was open about it."""
+    row.cause, row.cause_words, row.cause_params = "", "", {}
+    incidents.resolve(s, row.shop_id, FAILED, subject(row), how)
+
+
+def refused(s: Session, row: Listing, push: ListingPush, result: PushResult) -> None:
+    """The marketplace said no: Update Error, told with its words; nothing is pushed by itself until *Update*."""
+    words = clean(redact(result.words), 500)
+    push.state, push.ended_at, push.words = PushState.REFUSED, clock.now(), words
+    row.status, row.ticket, row.urgent, row.attempt = ListingStatus.UPDATE_ERROR, "", False, 0
+    row.cause, row.cause_words = cause_of(result), words
+    row.cause_params = {key: value for key, value in (("field", result.field), ("code", result.code)) if value}
+    params = {**naming(s, row), "cause": row.cause, **row.cause_params}
+    incidents.open_(s, row.shop_id, FAILED, subject(row), params, words)
+    event(log, "listing_refused", listing=row.id, shop=row.shop_id, cause=row.cause)
+
+
+def cause_of(result: PushResult) -> str:
+    """Which of our causes a refusal is: by the field that it names, else the general one."""
+    if result.code in ("not_found", "not_taken"):
+        return f"listing_{result.code}"
+    return {"price": "listing_price", "quantity": "listing_stock"}.get(result.field, "listing_refused")
+
+
+def supersede(s: Session, row: Listing, before: int) -> None:
+    """Older pushes whose answer is open no longer matter."""
+    older = (
+        ListingPush.listing_id == row.id, ListingPush.version < before, ListingPush.state == PushState.SENT
+    )  # fmt: skip
+    gone = update(ListingPush).where(*older).values(state=PushState.SUPERSEDED, ended_at=clock.now())
+    s.execute(gone.execution_options(synchronize_session=False))
+
+
+def again(s: Session, shop_id: int, listing_ids: Iterable[int], user: str) -> Made:
+    """*Update*: push the newest wish of these listings, also of those in Update Error. Nothing where no push is on."""
+    wanted, made = sorted(set(listing_ids)), Made()
+    for at in range(0, len(wanted), CHUNK):
+        some = select(Listing).where(Listing.shop_id == shop_id, Listing.id.in_(wanted[at : at + CHUNK]))
+        rows = [row for row in wish.locked(s, some) if row.variant_id is not None and rules.of(s, row.account_id).on]
+        before = {row.id: row.version for row in rows}
+        wish.renew(s, rows, made, again=True)
+        for row in rows:
+            if row.version != before[row.id] and row.status == ListingStatus.UPDATE_ERROR:
+                row.status = ListingStatus.PENDING
+    if made.wishes:
+        audit(s, shop_id, user, "listings_updated", count=made.wishes)
+    return made
+
+
+def again_all(s: Session, shop_id: int, user: str, account_id: int = 0) -> Made:
+    """*Update* for every listing in Update Error of the shop (or of one account)."""
+    failed = select(Listing.id).where(Listing.shop_id == shop_id, Listing.status == ListingStatus.UPDATE_ERROR)
+    if account_id:
+        failed = failed.where(Listing.account_id == account_id)
+    return again(s, shop_id, s.scalars(failed.order_by(Listing.id)), user)
+
+
+def selling(account: Account) -> Any:
+    """What the account's channel declares about selling, None when it takes neither prices nor stock."""
+    channel = registry().get(account.channel)
+    return channel.selling if channel else None
