@@ -59,7 +59,11 @@ class Listing(Due, Base):
     __table_args__ = (
         UniqueConstraint("account_id", "site", "sku"),
         Index("ix_listing_shop_status", "shop_id", "status", "id"),
-        Index("ix_listing_shop_account", "shop_id", "account_id", "sku", "id"),
+        Index("ix_listing_shop_account", "shop_id", "account_id", "id"),
+        Index("ix_listing_shop_counts", "shop_id", "live", "account_id", "status"),
+        Index(
+            "ix_listing_shop_title", "shop_id", "title_key", postgresql_ops={"title_key": "text_pattern_ops"}
+        ),
         Index(
             "ix_listing_shop_sku", "shop_id", "sku", "id", postgresql_ops={"sku": "text_pattern_ops"}
         ),
@@ -76,6 +80,7 @@ class Listing(Due, Base):
     sku: Mapped[str] = plain(String(255))
     remote_id: Mapped[str] = plain(String(64), default="")  # ASIN, item number, ...
     title: Mapped[str] = plain(String(500), default="")
+    title_key: Mapped[str] = plain(String(100), default="", server_default="")  # its beginning, to be searched
     product_type: Mapped[str] = plain(String(100), default="")
     by_channel: Mapped[bool] = plain(default=False)  # stored and shipped by the marketplace: its stock is not ours
     live: Mapped[bool] = plain(default=True)  # on sale there
