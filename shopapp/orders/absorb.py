@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -21,7 +21,7 @@ from marketplaces.data import Unmapped
 from marketplaces.text import clean
 from shopapp import clock
 from shopapp.logs import event
-from shopapp.orders import outcome, stored
+from shopapp.orders import outcome, positions, stored
 from shopapp.records import db
 from shopapp.records.models import Account, HeldReason, Order, OrderLine, OrderState
 from shopapp.records.vault import new_uid
@@ -177,7 +177,7 @@ def _blank(account: Account, key: str, order: Sale | Unmapped) -> Order:
 
 
 def fill(s: Session, row: Order, order: Sale) -> None:
-    """Copy a version into a row that is not in Shopify yet; its lines are replaced."""
+    """Copy a version into a row that is not in Shopify yet; its lines are replaced, what was chosen for them stays."""
     kept = stored.pack(order)
     row.site = clean(order.site, 64)
     row.remote_state = clean(order.remote_state, 64)
@@ -186,22 +186,20 @@ def fill(s: Session, row: Order, order: Sale) -> None:
     row.buyer_name, row.payload = clean(order.buyer_name), kept
     row.purged_at = None  # forgotten before, needed again: it will be forgotten anew in its time
     s.flush()
-    s.execute(delete(OrderLine).where(OrderLine.order_id == row.id).execution_options(synchronize_session=False))
-    seen: dict[str, int] = {}
-    for line in kept["lines"]:
-        line_id = line["line_id"][:240]
-        seen[line_id] = seen.get(line_id, 0) + 1
-        s.add(
-            OrderLine(
-                shop_id=row.shop_id,
-                order_id=row.id,
-                line_id=line_id if seen[line_id] == 1 else f"{line_id}#{seen[line_id]}",
-                sku=line["sku"],
-                title=line["title"][:500],
-                quantity=line["quantity"],
-                total_minor=line["total"][0],
-            )
+    chosen = positions.clear(s, row)
+    for key, line in zip(positions.keys(line["line_id"] for line in kept["lines"]), kept["lines"], strict=True):
+        made = OrderLine(
+            shop_id=row.shop_id,
+            order_id=row.id,
+            line_id=key,
+            sku=line["sku"],
+            title=line["title"][:500],
+            quantity=line["quantity"],
+            total_minor=line["total"][0],
         )
+        if key in chosen:
+            made.chosen_sku, made.chosen_gid, made.variant_title = chosen[key].sku, chosen[key].gid, chosen[key].title
+        s.add(made)
 
 
 def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) -> None:

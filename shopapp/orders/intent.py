@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplaces.channels import registry
@@ -13,12 +14,13 @@ from marketplaces.data import Order as Sale
 from marketplaces.errors import Rejected
 from shopapp import clock
 from shopapp.orders import job as jobs
-from shopapp.orders import outcome, to_shopify
+from shopapp.orders import outcome, positions, to_shopify
 from shopapp.orders.job import Job
+from shopapp.orders.positions import Position
 from shopapp.plans import gate, ledger, rates
 from shopapp.records import db
-from shopapp.records.models import AccountSite, HeldReason, Order, OrderLine, OrderState, Shop
-from shopapp.skus.match import Match, Variant
+from shopapp.records.models import AccountSite, HeldReason, Order, OrderState, Shop
+from shopapp.skus.match import Match
 from shopapp.work.claim import LEASE, held, release
 
 IN_FLIGHT = timedelta(seconds=5)
@@ -59,9 +61,13 @@ def commit(job: Job, matches: dict[str, Match]) -> dict[str, Any] | None:
             return None
         if must_wait(s, row, shop):
             return None
+        assert job.sale is not None
+        found = positions.read(s, row, job.sale)
+        if any(one.sku not in matches for one in found if one.sku and one.chosen is None):
+            release(row, clock.now())  # mapped anew while we asked: it means something else now
+            return None
         try:
-            assert job.sale is not None
-            variants = _chosen(s, row, job.sale, matches)
+            variants = _chosen(s, row, found, matches, job.sale)
             made = to_shopify.variables(job.sale, _making(s, row, shop, job.sale, variants))
         except Rejected as error:
             outcome.fail(s, row, error.reason or "other", error.words, **_params(error))
@@ -89,26 +95,21 @@ def _params(error: Rejected) -> dict[str, Any]:
     return {"field": error.field} if error.field else {}
 
 
-def _chosen(s: Session, row: Order, sale: Sale, matches: dict[str, Match]) -> list[str]:
-    """One variant for every line, all or nothing; the row's lines remember theirs."""
-    if any(not line.sku for line in sale.lines):
-        raise _SkuTrouble("no_sku", [line.title for line in sale.lines if not line.sku])
-    skus = list(dict.fromkeys(line.sku for line in sale.lines))
-    unknown = [sku for sku in skus if not matches[sku].variants]
+def _chosen(s: Session, row: Order, found: Sequence[Position], matches: Mapping[str, Match], sale: Sale) -> list[str]:
+    """One variant for every position, all or nothing; the row's lines remember which of them have theirs."""
+    known = {one.key: one.chosen or (matches[one.sku].one if one.sku else None) for one in found}
+    positions.remember(s, row, known)
+    variants = [variant.gid for variant in known.values() if variant]
+    if len(variants) == len(found):
+        return variants
+    missing = list(dict.fromkeys(one.sku for one in found if known[one.key] is None))
+    if "" in missing:
+        titles = [line.title for one, line in zip(found, sale.lines, strict=True) if known[one.key] is None]
+        raise _SkuTrouble("no_sku", titles)
+    unknown = [sku for sku in missing if not matches[sku].variants]
     if unknown:
         raise _SkuTrouble("sku_unknown", unknown)
-    several = [sku for sku in skus if len(matches[sku].variants) > 1]
-    if several:
-        raise _SkuTrouble("sku_ambiguous", several, max(len(matches[sku].variants) for sku in several))
-    _remember(s, row, {sku: matches[sku].variants[0] for sku in skus})
-    return [matches[line.sku].variants[0].gid for line in sale.lines]
-
-
-def _remember(s: Session, row: Order, chosen: dict[str, Variant]) -> None:
-    mine = update(OrderLine).where(OrderLine.order_id == row.id)
-    for sku, variant in chosen.items():
-        found = mine.where(OrderLine.sku == sku).values(variant_gid=variant.gid, variant_title=variant.title)
-        s.execute(found.execution_options(synchronize_session=False))
+    raise _SkuTrouble("sku_ambiguous", missing, max(len(matches[sku].variants) for sku in missing))
 
 
 def _making(s: Session, row: Order, shop: Shop, sale: Sale, variants: list[str]) -> to_shopify.Making:

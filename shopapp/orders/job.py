@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import not_, or_, select
-from sqlalchemy.orm import load_only
+from sqlalchemy.orm import Session, load_only
 
 from marketplaces.data import Order as Sale
 from shopapp import clock
-from shopapp.orders import stored
+from shopapp.orders import positions, stored
 from shopapp.orders.lookup import BATCH, Asked
+from shopapp.orders.positions import Position
 from shopapp.records import db
 from shopapp.records.models import Order, OrderLine, OrderState, Shop
 from shopapp.runtime import config
 from shopapp.shopify_admin import tokens
+from shopapp.skus import mapping
 from shopapp.work.claim import Claim
 
 TOKENS = 40
@@ -32,7 +34,10 @@ SENDABLE = (OrderState.RECEIVED, OrderState.FAILED, OrderState.SENDING)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a send needs, detached from any transaction. `sale` is None when only the marketplace knows the order."""
+    """What a send needs, detached from any transaction. `sale` is None when only the marketplace knows the order.
+
+    `positions`: what each of the sale's lines means in the shop, in their order.
+    """
 
     mine: Claim
     shop_id: int
@@ -53,6 +58,7 @@ class Job:
     backfill: bool
     seen: tokens.Seen | None
     sale: Sale | None
+    positions: tuple[Position, ...]
 
 
 def settle_time() -> timedelta:
@@ -60,7 +66,7 @@ def settle_time() -> timedelta:
     return timedelta(seconds=config().number("SETTLE_SECONDS"))
 
 
-def read(row: Order, shop: Shop, mine: Claim) -> Job:
+def read(s: Session, row: Order, shop: Shop, mine: Claim) -> Job:
     """The claimed row as a job."""
     _ours(mine.token)
     try:
@@ -87,6 +93,7 @@ def read(row: Order, shop: Shop, mine: Claim) -> Job:
         backfill=row.backfill,
         seen=tokens.glance(shop),
         sale=sale,
+        positions=positions.read(s, row, sale) if sale else (),
     )
 
 
@@ -115,9 +122,10 @@ def _ours(token: str) -> list[str]:
 
 
 def others_skus(job: Job) -> list[str]:
-    """SKUs that the next due orders of the shop wait for."""
+    """SKUs of the shop that its next due orders wait for."""
     due = (Order.shop_id == job.shop_id, Order.state.in_(SENDABLE), Order.due_at <= clock.now())
     with db.reading() as s:
         first = select(Order.id).where(*due).order_by(Order.due_at, Order.id).limit(LOOKED_AHEAD)
-        lines = select(OrderLine.sku).where(OrderLine.order_id.in_(first), OrderLine.sku != "").distinct()
-        return list(s.scalars(lines.limit(LOOKED_AHEAD)))
+        lines = mapping.with_mappings(select(mapping.LINE_SKU), job.shop_id).where(OrderLine.order_id.in_(first))
+        wanted = lines.where(OrderLine.chosen_gid == "", mapping.LINE_SKU != "").distinct()
+        return list(s.scalars(wanted.limit(LOOKED_AHEAD)))

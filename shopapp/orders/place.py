@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from marketplaces.data import Order as Sale
 from marketplaces.errors import OurFault, PermissionMissing, RateLimited, RemoteError, Transient
 from shopapp import clock, verdict
 from shopapp.logs import context, event
@@ -61,7 +60,7 @@ def due_order(mine: Claim) -> None:
             if found is not None:
                 _bind_found(job, found)
                 return
-            matches, remembered = _matches(admin, job, job.sale)
+            matches, remembered = _matches(admin, job)
             _pace(job)
         except RemoteError as error:
             _put_back(job, error)
@@ -98,7 +97,7 @@ def _begin(mine: Claim) -> Job | None:
                 return None
             if row.sends == 0 and intent.must_wait(s, row, shop, sure=False):
                 return None
-            return jobs.read(row, shop, mine)
+            return jobs.read(s, row, shop, mine)
         if row.state != OrderState.IMPORTED or row.cancelled_at is None or row.cancel_mirrored_at is not None:
             release(row, None)
             return None
@@ -141,8 +140,11 @@ def _look(admin: Admin, job: Job) -> There | None:
     return looked.there
 
 
-def _matches(admin: Admin, job: Job, sale: Sale) -> tuple[dict[str, Match], bool]:
-    skus = [line.sku for line in sale.lines]
+def _matches(admin: Admin, job: Job) -> tuple[dict[str, Match], bool]:
+    """By SKU of the shop: what is mapped is looked for, and remembered, as what it is mapped to."""
+    skus = [one.sku for one in job.positions if one.sku and one.chosen is None]
+    if not skus:
+        return {}, False
     if job.catalogue_at is not None:
         MEMORY.forget(job.shop_id, before=job.catalogue_at)
     found = MEMORY.find(admin, job.shop_id, skus, job.due_at, lambda: jobs.others_skus(job))
@@ -259,7 +261,7 @@ def _refused(job: Job, refusals: list[dict[str, Any]], remembered: bool) -> None
             release(row, clock.now() + timedelta(seconds=60 + _spread()))
         elif remembered and "line items is invalid" in words.lower():
             # A variant that we remember is gone: ask again before anybody is told.
-            MEMORY.forget(job.shop_id, [line.sku for line in (job.sale.lines if job.sale else ())])
+            MEMORY.forget(job.shop_id, [one.sku for one in job.positions])
             release(row, clock.now())
         else:
             outcome.fail(s, row, "rejected_by_shopify", words, field=field)

@@ -1,20 +1,21 @@
-"""Trying again: one order, many, or all that a changed product may have mended. Sets rows due; sends nothing itself."""
+"""Trying again: one order, many, or all that a changed product or mapping may have mended. Sets rows due, sends nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
 from shopapp import clock
 from shopapp.orders import outcome
 from shopapp.records import db, journal
-from shopapp.records.models import Order, OrderState, Shop
+from shopapp.records.models import Order, OrderLine, OrderState, Shop, SkuMapping
 from shopapp.work import bell
 
 # Shopify's index learns of a changed SKU some time after telling us: the order is looked at again a few times.
 RECHECKS = len(outcome.RECHECK)
+CHUNK = 500  # SKUs in one statement
 
 
 def retry(s: Session, shop_id: int, order_ids: Iterable[int], user: str) -> int:
@@ -53,6 +54,35 @@ def product_changed(shop_id: int) -> None:
             count += _now(s, row, "")
     if count:
         bell.ring("now")
+
+
+def mapped(shop_id: int, account_id: int | None, skus: Iterable[str]) -> int:
+    """Mappings of these marketplace SKUs were saved or deleted (None: those for all accounts): exactly the orders that
+    wait for one of them are tried at once. How many. Owns its transactions; call it once the mappings are committed."""
+    wanted = list(dict.fromkeys(sku for sku in skus if sku))
+    count = 0
+    for at in range(0, len(wanted), CHUNK):
+        with db.writing() as s:
+            for row in s.scalars(_waiting_for(shop_id, account_id, wanted[at : at + CHUNK])):
+                count += _now(s, row, "sku_mapped")
+    if count:
+        bell.ring("now")
+    return count
+
+
+def _waiting_for(shop_id: int, account_id: int | None, skus: list[str]) -> Select[Order]:
+    lines = select(OrderLine.order_id).where(OrderLine.shop_id == shop_id, OrderLine.sku.in_(skus))
+    unmatched = lines.where(OrderLine.variant_gid == "", OrderLine.chosen_sku == "", OrderLine.chosen_gid == "")
+    found = _failed(shop_id).where(Order.cause.in_(outcome.SKU_CAUSES))
+    if account_id is not None:
+        return found.where(Order.id.in_(unmatched), Order.account_id == account_id)
+    own = exists().where(
+        SkuMapping.shop_id == shop_id,
+        SkuMapping.account_id == Order.account_id,
+        SkuMapping.marketplace_sku == OrderLine.sku,
+    )
+    mine = unmatched.where(OrderLine.order_id == Order.id, ~own.correlate(Order, OrderLine))
+    return found.where(mine.correlate(Order).exists())
 
 
 def _failed(shop_id: int) -> Select[Order]:

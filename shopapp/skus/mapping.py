@@ -6,7 +6,7 @@ Reads only, in the caller's transaction. Nothing is mapped twice: the SKU of the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TypeVarTuple
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from shopapp.records.models import Order, OrderLine, SkuMapping
 
 CHUNK = 500  # SKUs in one statement
+Columns = TypeVarTuple("Columns")
 
 _own, _for_all = aliased(SkuMapping), aliased(SkuMapping)
 # What a line of an order means: chosen for this order only, mapped for its account, mapped for all, or as it stands.
@@ -37,12 +38,18 @@ def meant(s: Session, shop_id: int, account_id: int, skus: Iterable[str]) -> dic
     return found
 
 
-def with_mappings(lines: Select[Any]) -> Select[Any]:
-    """A select of order lines, joined with its orders and with what `LINE_SKU` needs."""
-    same = (_own.shop_id == OrderLine.shop_id, _own.marketplace_sku == OrderLine.sku)
-    everywhere = (_for_all.shop_id == OrderLine.shop_id, _for_all.marketplace_sku == OrderLine.sku)
-    return (
-        lines.join(Order, Order.id == OrderLine.order_id)
-        .outerjoin(_own, and_(*same, _own.account_id == Order.account_id))
-        .outerjoin(_for_all, and_(*everywhere, _for_all.account_id.is_(None)))
+def with_mappings(columns: Select[*Columns], shop_id: int, *order_ids: int) -> Select[*Columns]:
+    """`columns` of order lines of the shop (of these orders), joined with its orders and with what `LINE_SKU` needs."""
+    lines = (
+        columns.join_from(OrderLine, Order, Order.id == OrderLine.order_id)
+        .outerjoin(
+            _own,
+            and_(_own.shop_id == shop_id, _own.account_id == Order.account_id, _own.marketplace_sku == OrderLine.sku),
+        )
+        .outerjoin(
+            _for_all,
+            and_(_for_all.shop_id == shop_id, _for_all.account_id.is_(None), _for_all.marketplace_sku == OrderLine.sku),
+        )
+        .where(OrderLine.shop_id == shop_id)
     )
+    return lines.where(OrderLine.order_id.in_(order_ids)) if order_ids else lines

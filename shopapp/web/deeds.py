@@ -39,15 +39,19 @@ DEEDS: dict[str, str] = {
     "orders_retried": N_("Orders tried again"),
     "paused": N_("Everything paused"),
     "plan.changed": N_("Plan changed"),
+    "product_chosen": N_("Product chosen for one order"),
     "resumed": N_("Everything resumed"),
     "shop.installed": N_("App installed"),
     "shop.installed_again": N_("App installed again"),
+    "sku_mapped": N_("SKU mapped"),
+    "sku_unmapped": N_("SKU mapping deleted"),
+    "skus_imported": N_("SKU mappings imported from a file"),
     "take_over_set": N_("Start of the import set"),
     "test_mail": N_("Test e-mail asked for"),
     "unsubscribed": N_("E-mails of a kind stopped by the link in an e-mail"),
 }
 # Changes whose value says something to a person; the others only make the line longer.
-_TOLD = ("category", "label", "sites", "sites_on", "sites_off", "when", "seller")
+_TOLD = ("category", "label", "sites", "sites_on", "sites_off", "when", "seller", "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ def _deeds(entries: Iterable[AuditEntry], labels: Mapping[str, str]) -> Iterable
 def _told(changes: Mapping[str, Any]) -> str:
     parts = []
     if "after" in changes:
-        parts.append(f"{changes.get('before') or '–'} → {changes['after'] or '–'}")
+        what = f"{changes['sku']}: " if changes.get("sku") else ""
+        parts.append(f"{what}{changes.get('before') or '–'} → {changes['after'] or '–'}")
     for key in _TOLD:
         value = changes.get(key)
         if key == "when":

@@ -29,6 +29,8 @@ EVENTS: dict[str, tuple[str, str]] = {
     "order_ignored": ("", N_("Not imported on purpose: %(reason)s")),
     "released": ("", N_("Released, waiting to be created")),
     "retry_asked": ("", N_("Another try was asked for")),
+    "sku_mapped": ("", N_("A SKU it waits for was mapped; another try begins")),
+    "product_chosen": ("", N_("For SKU %(sku)s, this order takes %(product)s")),
     "remote_state_changed": ("", N_("State on the marketplace: %(before)s → %(now)s")),
     "reference_taken": ("", N_("Shopify already has an order with this reference; we look it up")),
     "made_by_another_app": ("good", N_("Found in Shopify, made by another app; bound to it (found in %(found_in)s)")),

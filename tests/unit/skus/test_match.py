@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from shopapp import clock
 from shopapp.shopify_admin import tokens
 from shopapp.skus.match import match, question
 from shopapp.skus.memory import Memory
-from tests.stage.box import Box
-from tests.stage.queue import Queue
-from tests.unit.orders.scene import Scene, ready_scene
-
-
-@pytest.fixture
-def scene(request: pytest.FixtureRequest, box: Box, queue: Queue, tmp_path: Path) -> Iterator[Scene]:
-    yield from ready_scene(request, box, queue, tmp_path)
-
+from tests.unit.orders.scene import Scene
 
 ODD = ["A-1", "O'Neil", "back\\slash", "two words", "ÅÄÖ-9", 'quo"te', "a:b", "(x)", "*", "-5"]
 
