@@ -21,6 +21,7 @@ import requests
 from requests.auth import AuthBase
 
 from marketplaces.errors import RateLimited, Transient
+from marketplaces.exact import exact_json
 from marketplaces.files import Saved, charset_of
 from marketplaces.text import clean, redact
 from marketplaces.transport import Hosts, Saving, Transport, WireFailure, prepare
@@ -176,9 +177,10 @@ class Http:
         secrets: Iterable[str] = (),
     ) -> Answer:
         """A JSON call named `call`: its 2xx or 4xx answer. RateLimited and Transient for all else, texts redacted."""
-        request = requests.Request(
-            method, url, params=params, data=form, json=json, headers=dict(headers or {}), auth=auth
-        )
+        sent: Any = form
+        if json is not None:
+            sent, headers = exact_json(json).encode(), {"Content-Type": "application/json", **(headers or {})}
+        request = requests.Request(method, url, params=params, data=sent, headers=dict(headers or {}), auth=auth)
         response = self._send(call, request, bucket)
         answer = _without_body(call, response)
         self.refuse(answer, response.content, secrets)
@@ -232,6 +234,31 @@ class Http:
             raise trouble
         target.seek(0)
         return Saved(target, call, charset_of(response.headers.get("Content-Type", "")))
+
+    def upload(
+        self, call: str, url: str, data: bytes, kind: str, *, hosts: Collection[str] = (), seconds: float = 240
+    ) -> None:
+        """Put the document `data` of the content type `kind` at `url`, within `seconds`. Transient for everything else.
+
+        `hosts` as for `download`; the address may hold secrets and is never told.
+        """
+        session = requests.Session()
+        prepare(session, Transport(Hosts(hosts) if hosts else self.hosts, seconds=seconds, cap=self._limits[1]))
+        trouble: Transient | None = None
+        try:
+            request = requests.Request("PUT", url, data=data, headers={"Content-Type": kind, "User-Agent": "shopapp"})
+            response = session.send(session.prepare_request(request), allow_redirects=False)
+            if not 200 <= response.status_code < 300:
+                status = response.status_code
+                trouble = Transient(f"the document was not taken (status {status})", status=status, call=call)
+        except WireFailure as failure:
+            trouble = Transient(failure.words, call=call)
+        except requests.RequestException as error:
+            trouble = Transient(f"not sent ({type(error).__name__})", call=call)
+        finally:
+            session.close()
+        if trouble is not None:  # raised out here: the library's text may quote the address
+            raise trouble
 
     def refuse(self, answer: Answer, raw: bytes, secrets: Iterable[str]) -> None:
         """Raise RateLimited for 429 and Transient for 408, 5xx and odd statuses; return for 2xx and other 4xx."""

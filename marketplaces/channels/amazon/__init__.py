@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -10,9 +10,11 @@ from marketplaces.channel import AppKeys, Channel, Line, LoginKind, LoginRequest
 from marketplaces.channels.amazon import (
     calls,
     carriers,
+    feeds,
     listings,
     login,
     orders,
+    push,
     regions,
     repair,
     reports,
@@ -22,10 +24,12 @@ from marketplaces.channels.amazon import (
 from marketplaces.data import (
     Carrier,
     Credentials,
+    ListingChange,
     Order,
     OrderPage,
     OrderQuery,
     Parcel,
+    PushResult,
     RemoteListing,
     Seller,
     Shipment,
@@ -52,7 +56,7 @@ class Amazon(Channel):
     steps = repair.STEPS
     sentences = (login.NO_MWS, login.NO_REFRESH_TOKEN)
     shipping = Shipping()
-    selling = Selling()
+    selling = Selling(document_from=1_500, document_most=feeds.MOST, results_after=timedelta(seconds=60))
 
     def hosts(self, keys: AppKeys) -> tuple[str, ...]:
         """The API of the three regions and the token endpoint, or what the keys put in their place."""
@@ -127,6 +131,18 @@ class Amazon(Channel):
     def get_listing(self, line: Line, site: str, sku: str) -> RemoteListing:
         """With its product type and Amazon's issues."""
         return listings.get(line, site, sku)
+
+    def push(self, line: Line, site: str, change: ListingChange) -> PushResult:
+        """A patch of the two attributes that leaves everything beside them as it is."""
+        return push.push(line, site, change)
+
+    def push_document(self, line: Line, site: str, changes: Iterable[ListingChange]) -> str:
+        """A JSON listings feed."""
+        return feeds.send(line, site, changes)
+
+    def document_results(self, line: Line, site: str, ticket: str) -> Iterator[PushResult] | None:
+        """The processing report of the feed."""
+        return feeds.results(line, site, ticket)
 
 
 CHANNEL = Amazon()

@@ -1,0 +1,119 @@
+"""Pushes many listings as one JSON_LISTINGS_FEED: document, upload, feed, and its report. Single ones are `push`'s.
+
+Vendor: "Feeds API 2021-06-30" and the listings feed schema, version 2. A feed takes minutes, also in idle times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from marketplaces.channel import Limit, Line
+from marketplaces.channels.amazon import calls, documents
+from marketplaces.channels.amazon.answers import check
+from marketplaces.channels.amazon.push import ANY_PRODUCT, patches, refusal
+from marketplaces.data import ListingChange, PushResult
+from marketplaces.errors import Rejected, Transient
+from marketplaces.exact import exact_json
+from marketplaces.text import clean
+from marketplaces.wire import parse_json
+
+PATH = "/feeds/2021-06-30"
+KIND = "JSON_LISTINGS_FEED"
+CONTENT = "application/json; charset=UTF-8"
+MOST = 25_000  # messages of a feed
+CAP = 200_000_000  # bytes of an unpacked report
+
+
+def send(line: Line, site: str, changes: Iterable[ListingChange]) -> str:
+    """Submit the changes, whose keys are numbers; the feed's id."""
+    data = document(line, site, changes)  # complete before the first call
+    made = _post(line, calls.CREATE_FEED_DOCUMENT, "/documents", {"contentType": CONTENT})
+    call = calls.CREATE_FEED_DOCUMENT.operation
+    document_id, url = _text(made, "feedDocumentId", call), _text(made, "url", call)
+    line.http.upload(call, url, data, CONTENT, hosts=documents.hosts_of(line, url, call))
+    wish = {"feedType": KIND, "marketplaceIds": [site], "inputFeedDocumentId": document_id}
+    return _text(_post(line, calls.CREATE_FEED, "/feeds", wish), "feedId", calls.CREATE_FEED.operation)
+
+
+def document(line: Line, site: str, changes: Iterable[ListingChange]) -> bytes:
+    """The feed's document."""
+    header = exact_json({"sellerId": line.seller_id, "version": "2.0", "issueLocale": "en_US"})
+    messages = ",".join(exact_json(_message(site, change)) for change in changes)
+    return f'{{"header":{header},"messages":[{messages}]}}'.encode()
+
+
+def _message(site: str, change: ListingChange) -> dict[str, Any]:
+    return {
+        "messageId": int(change.key),
+        "sku": change.sku,
+        "operationType": "PATCH",
+        "productType": change.product_type or ANY_PRODUCT,
+        "patches": patches(site, change),
+    }
+
+
+def results(line: Line, site: str, feed_id: str) -> Iterator[PushResult] | None:
+    """The messages that were refused, None while Amazon works on the feed. Rejected when it gave the whole feed up."""
+    call = calls.GET_FEED.operation
+    feed = calls.get(line, calls.GET_FEED, f"{PATH}/feeds/{quote(feed_id, safe='')}")
+    status = feed.get("processingStatus")
+    if status in ("IN_QUEUE", "IN_PROGRESS"):
+        return None
+    if status in ("CANCELLED", "FATAL"):
+        words = f"Amazon gave the feed up ({status})"
+        raise Rejected(words, code=status, reason="refused_by_channel", call=call)
+    if status != "DONE":
+        raise Transient(f"a feed in the unknown state {clean(str(status), 40)!r}", call=call)
+    document_id = feed.get("resultFeedDocumentId")
+    if not document_id:
+        return iter(())  # nothing to report
+    return _refused(_report(line, str(document_id)))
+
+
+def _report(line: Line, document_id: str) -> Mapping[str, Any]:
+    call = calls.GET_FEED_DOCUMENT.operation
+    path = f"{PATH}/documents/{quote(document_id, safe='')}"
+    url = _text(calls.get(line, calls.GET_FEED_DOCUMENT, path), "url", call)
+    with line.http.download(call, url, hosts=documents.hosts_of(line, url, call)) as saved:
+        try:
+            report = parse_json(b"".join(saved.pieces(CAP)))
+        except ValueError as error:
+            raise Transient("a feed's report that cannot be read", call=call) from error
+    if not isinstance(report, dict) or not isinstance(report.get("summary"), dict):
+        raise Transient("a feed's report of an unknown shape", call=call)
+    _whole(report, call)
+    return report
+
+
+def _whole(report: Mapping[str, Any], call: str) -> None:
+    """A document that Amazon could not read at all has an error that belongs to no message."""
+    issues = report.get("issues") or ()
+    general = [one for one in issues if isinstance(one, dict) and not one.get("messageId")]
+    failed = [one for one in general if one.get("severity") == "ERROR"]
+    if failed and not report["summary"].get("messagesAccepted"):
+        words = clean(failed[0].get("message"), 400)
+        raise Rejected(words, code=clean(failed[0].get("code"), 60), reason="refused_by_channel", call=call)
+
+
+def _refused(report: Mapping[str, Any]) -> Iterator[PushResult]:
+    """One result for each message that has an error."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for issue in report.get("issues") or ():
+        if isinstance(issue, dict) and issue.get("severity") == "ERROR" and isinstance(issue.get("messageId"), int):
+            found.setdefault(issue["messageId"], []).append(issue)
+    for number, issues in found.items():
+        yield refusal(str(number), clean(issues[0].get("sku"), 255), issues)
+
+
+def _post(line: Line, limit: Limit, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    answer = calls.send(line, limit, "POST", PATH + path, body=body)
+    return check(answer, secrets=calls.secrets_of(line))
+
+
+def _text(body: Mapping[str, Any], key: str, call: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str) or not value:
+        raise Transient(f"an answer without {key}", maybe_done=True, call=call)
+    return value
