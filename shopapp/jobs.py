@@ -18,7 +18,19 @@ from shopapp.plans import chores as plan_chores
 from shopapp.plans import gate
 from shopapp.process import die_with_parent
 from shopapp.records import db, tallies
-from shopapp.records.models import Account, Backfill, Chore, CountRound, Mail, Order, Receipt, Shop
+from shopapp.records.models import (
+    Account,
+    Backfill,
+    Chore,
+    CountRound,
+    Mail,
+    Order,
+    Receipt,
+    Shipment,
+    Shop,
+    ShopSweep,
+)
+from shopapp.shipments import hear, send, sweep
 from shopapp.shops import hooks, receipts, retention, upkeep
 from shopapp.shops.hooks import Heard
 from shopapp.work import bell, chores, claim
@@ -35,6 +47,7 @@ CHORES: Mapping[str, Duty] = {
     "reminders": Duty(remind.due, timedelta(minutes=15)),
     "order_counts": Duty(tallies.recount_all, timedelta(hours=24)),
     "retention": Duty(retention.run, timedelta(hours=6)),
+    "fulfillment_sweeps": Duty(sweep.enrol, timedelta(minutes=15)),
 }
 
 
@@ -60,12 +73,14 @@ QUEUES: Mapping[str, tuple[Work, ...]] = {
         Work("receipt", Receipt, receipts.handle, share="shop_domain", threads=8),
         Work("mail", Mail, outbox.deliver, threads=4),
         Work("order", Order, place.due_order, only=_sales, share="shop_id"),
+        Work("shipment", Shipment, send.due_shipment, share="account_id", threads=8),
         Work("sync", Account, poll.due_account, only=_asked, share="shop_id", threads=8),
     ),
     "bulk": (
         Work("poll", Account, poll.due_account, share="shop_id", per_share=4),
         Work("backfill", Backfill, backfill.due_backfill, share="shop_id", per_share=1, threads=4),
         Work("older_order", Order, place.due_order, only=_older, share="shop_id"),
+        Work("fulfillments", ShopSweep, sweep.due_sweep, only=sweep.only, threads=4),
         Work("count", CountRound, count.due_count, share="shop_id", per_share=2, threads=4),
         Work("shop", Shop, upkeep.due_shop, threads=4),
         Work("chore", Chore, partial(chores.handle, CHORES), only=_duties, threads=2, lease=timedelta(minutes=10)),
@@ -80,6 +95,7 @@ def _product(heard: Heard) -> None:
 
 TOPICS: Mapping[str, Callable[..., Any]] = {
     **hooks.HANDLERS,
+    **dict.fromkeys(hear.TOPICS, hear.heard),
     "products/create": _product,
     "products/update": _product,
 }

@@ -1,0 +1,56 @@
+"""The merchant's rules of an account about shipments, cancellations and orders that the marketplace ships itself.
+
+What prices and stock follow stands with the listings. No row means the defaults. Joins the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shopapp.records import journal
+from shopapp.records.models import Account, AccountRules, Restock
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What applies to an account. `by_channel`: orders that the marketplace ships are imported, as shipped ones."""
+
+    send_shipments: bool = True
+    restock: Restock = Restock.YES
+    by_channel: bool = False
+
+
+def of(s: Session, account_id: int) -> Rules:
+    """The rules of an account, or the defaults."""
+    row = _row(s, account_id)
+    if row is None:
+        return Rules()
+    return Rules(row.send_shipments, Restock(row.restock), row.import_channel_fulfilled)
+
+
+def save(s: Session, account: Account, user_id: str, wanted: Rules) -> bool:
+    """Keep what the merchant decided, audited; whether anything changed."""
+    before = of(s, account.id)
+    if wanted == before:
+        return False
+    row = _row(s, account.id)
+    if row is None:
+        row = AccountRules(shop_id=account.shop_id, account_id=account.id)
+        s.add(row)
+    row.send_shipments, row.restock = wanted.send_shipments, wanted.restock.value
+    row.import_channel_fulfilled = wanted.by_channel
+    changes = {
+        name: [str(getattr(before, name)), str(getattr(wanted, name))]
+        for name in Rules.__slots__
+        if getattr(before, name) != getattr(wanted, name)
+    }
+    journal.audit(s, account.shop_id, user_id, "rules_saved", f"account:{account.id}", **changes)
+    s.flush()
+    return True
+
+
+def _row(s: Session, account_id: int) -> AccountRules | None:
+    return s.scalars(select(AccountRules).where(AccountRules.account_id == account_id)).one_or_none()
