@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement
 from shopapp import clock
 from shopapp.accounts import forecast, own_secrets
 from shopapp.alerts import outbox, remind
+from shopapp.listings import document, push, runs
 from shopapp.orders import backfill, count, place, poll, retry
 from shopapp.plans import chores as plan_chores
 from shopapp.plans import gate
@@ -23,6 +24,9 @@ from shopapp.records.models import (
     Backfill,
     Chore,
     CountRound,
+    Listing,
+    ListingFeed,
+    ListingRun,
     Mail,
     Order,
     Receipt,
@@ -38,6 +42,7 @@ from shopapp.work.chores import Duty
 from shopapp.work.claim import Work
 
 LINGER = 1.5  # seconds that a drain waits for more: longer than the scheduler's tick
+LONG = timedelta(minutes=10)  # the lease of what may talk for minutes
 CHORES: Mapping[str, Duty] = {
     "exchange_rates": Duty(plan_chores.fetch_rates, timedelta(hours=12)),
     "periods": Duty(gate.turn, timedelta(minutes=1)),
@@ -63,6 +68,14 @@ def _older() -> Iterable[ColumnElement[bool]]:
     return (Order.backfill.is_(True),)
 
 
+def _sold_out() -> Iterable[ColumnElement[bool]]:
+    return (Listing.urgent.is_(True),)
+
+
+def _changed() -> Iterable[ColumnElement[bool]]:
+    return (Listing.urgent.is_(False),)
+
+
 def _duties() -> Iterable[ColumnElement[bool]]:
     return (Chore.name.in_(CHORES),)
 
@@ -75,12 +88,16 @@ QUEUES: Mapping[str, tuple[Work, ...]] = {
         Work("order", Order, place.due_order, only=_sales, share="shop_id"),
         Work("shipment", Shipment, send.due_shipment, share="account_id", threads=8),
         Work("sync", Account, poll.due_account, only=_asked, share="shop_id", threads=8),
+        Work("stop", Listing, push.due_listing, only=_sold_out, share="account_id", threads=8),
     ),
     "bulk": (
         Work("poll", Account, poll.due_account, share="shop_id", per_share=4),
         Work("backfill", Backfill, backfill.due_backfill, share="shop_id", per_share=1, threads=4),
         Work("older_order", Order, place.due_order, only=_older, share="shop_id"),
         Work("fulfillments", ShopSweep, sweep.due_sweep, only=sweep.only, threads=4),
+        Work("push", Listing, push.due_listing, only=_changed, share="account_id"),
+        Work("feed", ListingFeed, document.due_feed, share="account_id", per_share=1, threads=2, lease=LONG),
+        Work("listing_run", ListingRun, runs.due_run, only=runs.mine, share="account_id", per_share=1, threads=2),
         Work("count", CountRound, count.due_count, share="shop_id", per_share=2, threads=4),
         Work("shop", Shop, upkeep.due_shop, threads=4),
         Work("chore", Chore, partial(chores.handle, CHORES), only=_duties, threads=2, lease=timedelta(minutes=10)),

@@ -86,6 +86,12 @@ def cause_of(result: PushResult) -> str:
     return {"price": "listing_price", "quantity": "listing_stock"}.get(result.field, "listing_refused")
 
 
+def waits(row: Listing) -> None:
+    """A person asked for it: no longer in Update Error, the marketplace's answer is awaited."""
+    if row.status == ListingStatus.UPDATE_ERROR:
+        row.status = ListingStatus.PENDING
+
+
 def supersede(s: Session, row: Listing, before: int) -> None:
     """Older pushes whose answer is open no longer matter."""
     older = (
@@ -104,8 +110,8 @@ def again(s: Session, shop_id: int, listing_ids: Iterable[int], user: str) -> Ma
         before = {row.id: row.version for row in rows}
         wish.renew(s, rows, made, again=True)
         for row in rows:
-            if row.version != before[row.id] and row.status == ListingStatus.UPDATE_ERROR:
-                row.status = ListingStatus.PENDING
+            if row.version != before[row.id]:
+                waits(row)
     if made.wishes:
         audit(s, shop_id, user, "listings_updated", count=made.wishes)
     return made
