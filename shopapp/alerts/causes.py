@@ -277,6 +277,79 @@ LISTING_CAUSES = (
     ),
 )
 
+SHIPMENT_CAUSES = (
+    Cause(
+        "tracking_missing",
+        N_("The tracking number is missing"),
+        N_("The order was fulfilled in Shopify without a tracking number, and %(channel)s takes no shipment without one."),
+        N_("Add the tracking number to the fulfillment in Shopify. It is then sent by itself."),
+        "shipments",
+    ),
+    Cause(
+        "tracking_refused",
+        N_("The tracking number is not accepted"),
+        N_("%(channel)s does not accept this tracking number."),
+        N_("Compare the number with the label and correct it at the fulfillment in Shopify. It is then sent by itself."),
+        "shipments",
+    ),
+    Cause(
+        "carrier_refused",
+        N_("The carrier is not accepted"),
+        N_("%(channel)s does not accept the carrier of this shipment."),
+        N_("Choose the carrier anew at the fulfillment in Shopify. The shipment is then sent by itself."),
+        "shipments",
+    ),
+    Cause(
+        "ship_date_refused",
+        N_("The date of shipping is not accepted"),
+        N_("%(channel)s does not accept the date on which the order was fulfilled in Shopify."),
+        N_("Press Send tracking again on the order's page. If it is refused again, enter it at %(channel)s by hand."),
+        "shipments",
+    ),
+    Cause(
+        "unknown_position",
+        N_("A position that the marketplace does not know"),
+        N_("%(channel)s does not know a position of this shipment; it may have been cancelled there."),
+        N_("Compare the order at %(channel)s and enter there by hand what was shipped."),
+        "shipments",
+    ),
+    Cause(
+        "no_position",
+        N_("Nothing of the marketplace's order was shipped"),
+        N_("What was fulfilled in Shopify cannot be found among the positions that were bought at %(channel)s."),
+        N_("Was the order edited in Shopify? Then enter at %(channel)s by hand what was shipped."),
+        "shipments",
+    ),
+    Cause(
+        "already_shipped",
+        N_("Shipped already, but with other contents"),
+        N_("%(channel)s has this order as shipped, and this package is not among those that it knows."),
+        N_("Compare the order at %(channel)s. If all is right there, nothing is left to do."),
+        "shipments",
+    ),
+    Cause(
+        "too_many_updates",
+        N_("Changed too often"),
+        N_("%(channel)s takes no further changes of this shipment."),
+        N_("Compare the tracking number at %(channel)s and ask the seller support there if it is wrong."),
+        "shipments",
+    ),
+    Cause(
+        "shipment_not_permitted",
+        N_("A permission is missing"),
+        N_("%(channel)s does not let us report shipments for this account."),
+        N_("Open the account and follow the steps there to grant the permission. We try again every hour."),
+        "shipments",
+    ),
+    Cause(
+        "shipment_refused",
+        N_("The shipment is not accepted"),
+        N_("%(channel)s did not accept this shipment as it was sent."),
+        N_("Read the answer, correct what it names at the fulfillment in Shopify, or press Send tracking again."),
+        "shipments",
+    ),
+)
+
 PLAN_CAUSES = (
     Cause(
         "trial_ended",
@@ -296,5 +369,5 @@ PLAN_CAUSES = (
 )
 
 CAUSES: Mapping[str, Cause] = MappingProxyType(
-    {cause.key: cause for cause in (*ACCOUNT_CAUSES, *ORDER_CAUSES, *LISTING_CAUSES, *PLAN_CAUSES)}
+    {cause.key: cause for cause in (*ACCOUNT_CAUSES, *ORDER_CAUSES, *SHIPMENT_CAUSES, *LISTING_CAUSES, *PLAN_CAUSES)}
 )

@@ -17,6 +17,7 @@ GUIDES = {
     "connections": "/help/connections",
     "skus": "/help/skus",
     "orders": "/help/orders",
+    "shipments": "/help/shipments",
     "plan": "/help/plan",
     "stock": "/help/stock",
 }
