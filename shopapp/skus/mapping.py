@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from shopapp.records.models import Order, OrderLine, SkuMapping
@@ -18,8 +18,9 @@ Columns = TypeVarTuple("Columns")
 
 _own, _for_all = aliased(SkuMapping), aliased(SkuMapping)
 # What a line of an order means: chosen for this order only, mapped for its account, mapped for all, or as it stands.
+# Without parameters, so that PostgreSQL sees that what is selected and what is grouped by are the same.
 LINE_SKU: ColumnElement[str] = func.coalesce(
-    func.nullif(OrderLine.chosen_sku, ""), _own.store_sku, _for_all.store_sku, OrderLine.sku
+    func.nullif(OrderLine.chosen_sku, literal_column("''")), _own.store_sku, _for_all.store_sku, OrderLine.sku
 )
 
 

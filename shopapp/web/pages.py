@@ -15,6 +15,7 @@ FAMILIES = (
     "accounts_new",
     "repair",
     "backfills",
+    "skus",
     "inbox",
     "settings",
     "plan",

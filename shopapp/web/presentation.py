@@ -38,6 +38,8 @@ TOASTS = {
     "dismissed": N_("Dismissed"),
     "backfill_started": N_("Import of older orders started"),
     "backfill_stopped": N_("Import of older orders stopped"),
+    "sku_mapped": N_("Mapping saved; orders that wait for it are tried now"),
+    "sku_unmapped": N_("Mapping deleted"),
 }
 ACCOUNT_BADGES: dict[str, tuple[str, str]] = {
     AccountStatus.PENDING: ("warning", N_("Complete connection")),

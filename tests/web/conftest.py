@@ -29,7 +29,7 @@ USER = "71"
 
 
 # Test files whose pages are watched for queries that forget the shop.
-WATCHED = ("orders", "order", "home", "plan", "inbox", "accounts", "backfills", "settings")
+WATCHED = ("orders", "order", "home", "plan", "inbox", "accounts", "backfills", "settings", "skus")
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from shopapp import clock
 from shopapp.orders import retry
+from shopapp.orders.unmatched import unmatched
 from shopapp.records import db
 from shopapp.records.models import Account, AuditEntry, Incident, Order, OrderLine, OrderState, SkuMapping
 from shopapp.skus import keep, mapping
@@ -112,6 +113,21 @@ def test_a_mapping_for_all_leaves_orders_of_accounts_with_an_own_one_alone(scene
     assert save(scene, "MKT-1", "A-1", scene.account_id) == 1
     scene.place()
     assert scene.row(row.remote_order_id).state == OrderState.IMPORTED
+
+
+@both_databases
+def test_what_waits_is_told_by_sku_with_the_most_wanted_first(scene: Scene) -> None:
+    save(scene, "MKT-2", "GONE", scene.account_id)
+    for sku in ("MKT-1", "MKT-2", "MKT-2"):
+        waiting(scene, sku=sku)
+    with db.reading() as s:
+        found = unmatched(s, scene.shop_id)
+        assert [(one.sku, one.orders, one.account_ids, one.mapped_to) for one in found] == [
+            ("MKT-2", 2, [scene.account_id], ["GONE"]), ("MKT-1", 1, [scene.account_id], [])
+        ]  # fmt: skip
+        assert [one.sku for one in unmatched(s, scene.shop_id, "MKT-1")] == ["MKT-1"]
+        assert [one.sku for one in unmatched(s, scene.shop_id, only=["MKT-2"])] == ["MKT-2"]
+        assert unmatched(s, scene.shop_id + 1) == []
 
 
 def test_an_order_waits_for_those_of_its_skus_that_have_no_match(scene: Scene) -> None:

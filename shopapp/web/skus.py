@@ -1,0 +1,121 @@
+"""SKU mapping: what waits for a match first, then the mappings; one can be added, changed and deleted here."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, abort, g, redirect, render_template, request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from marketplaces.text import clean
+from shopapp.orders import retry, unmatched
+from shopapp.records import db
+from shopapp.records.models import Account
+from shopapp.skus import browse, keep
+from shopapp.skus.keep import Pair, Refused
+from shopapp.web.presentation import _
+
+blueprint = Blueprint("skus", __name__)
+HOME = "/listings/skus"
+SHOWN = 25  # SKUs without a match on the page; the next ones follow as these are mapped
+TRAIL = 40  # how many pages back the way is remembered
+ALL = ""  # the choice "for all accounts"
+
+
+def labels(s: Session) -> dict[int, str]:
+    """The shop's accounts by key."""
+    found = select(Account.id, Account.label).where(Account.shop_id == g.shop_id).order_by(Account.label, Account.id)
+    return {row[0]: row[1] for row in s.execute(found)}
+
+
+def address(path: str = HOME, **query: str) -> str:
+    """`path` with what is set."""
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def account_typed(text: str) -> int | None:
+    """An account's key as typed, None for all; 0 (which no account has) for anything else."""
+    if text == ALL:
+        return None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def typed(name: str) -> str:
+    """A field of the address or the form; the inner blanks of a SKU count."""
+    return clean(request.values.get(name, ""), keep_spaces=True)
+
+
+def waiting(s: Session, text: str) -> dict[str, Any]:
+    """The section of what has no match."""
+    rows = unmatched.unmatched(s, g.shop_id, text)
+    return {"waiting": rows[:SHOWN], "hidden": len(rows) - SHOWN, "labels": labels(s), "q": text}
+
+
+@blueprint.get(HOME)
+def listing() -> str:
+    """What waits for a match, and the mappings."""
+    q, account, after = typed("q"), typed("account"), request.args.get("after", "")
+    trail = [one for one in request.args.get("trail", "").split(" ") if one][-TRAIL:]
+    with db.reading() as s:
+        page = browse.search(s, g.shop_id, q, account_typed(account), after)
+        shown = waiting(s, q)
+    kept = {"q": q, "account": account}
+    back = {"after": "" if trail[-1:] == ["first"] else (trail or [""])[-1], "trail": " ".join(trail[:-1])}
+    return render_template(
+        "skus/list.html", **shown, page=page, account=account,
+        newer=address(**kept, **back) if after else "",
+        older=address(**kept, after=page.after, trail=" ".join([*trail, after or "first"])) if page.after else "",
+    )  # fmt: skip
+
+
+def _form(values: dict[str, str], errors: dict[str, str], mapping_id: int | None = None) -> str:
+    with db.reading() as s:
+        known = labels(s)
+        sold = unmatched.unmatched(s, g.shop_id, only=[clean(values["marketplace_sku"], keep_spaces=True)])
+    return render_template(
+        "skus/form.html", values=values, errors={field: _(said) for field, said in errors.items()}, labels=known,
+        sold=sold[0] if sold else None, mapping_id=mapping_id,
+    )  # fmt: skip
+
+
+@blueprint.get(f"{HOME}/new")
+def new() -> str:
+    """A new mapping; the address may name the marketplace's SKU."""
+    return _form({"marketplace_sku": typed("sku"), "store_sku": typed("store_sku"), "account": typed("account")}, {})
+
+
+@blueprint.get(f"{HOME}/<int:mapping_id>")
+def edit(mapping_id: int) -> str:
+    """One mapping."""
+    with db.reading() as s:
+        row = browse.one(s, g.shop_id, mapping_id) or abort(404)
+    account = ALL if row.account_id is None else str(row.account_id)
+    values = {"marketplace_sku": row.marketplace_sku, "store_sku": row.store_sku, "account": account}
+    return _form(values, {}, mapping_id)
+
+
+@blueprint.post(HOME)
+def save() -> AnyResponse | tuple[str, int]:
+    """Save a mapping, and try the orders that wait for it; 422 keeps what was typed."""
+    values = {name: request.form.get(name, "") for name in ("marketplace_sku", "store_sku", "account")}
+    pair = Pair(account_typed(values["account"]), values["marketplace_sku"], values["store_sku"])
+    try:
+        with db.writing() as s:
+            kept = keep.save(s, g.shop_id, pair, g.visitor.user_id)
+    except Refused as refused:
+        return _form(values, refused.errors), 422
+    retry.mapped(g.shop_id, kept.account_id, [kept.marketplace_sku])
+    return redirect(address(done="sku_mapped"), 303)
+
+
+@blueprint.post(f"{HOME}/<int:mapping_id>/delete")
+def delete(mapping_id: int) -> AnyResponse:
+    """Delete a mapping; orders that waited because of it are tried with the SKU itself."""
+    with db.writing() as s:
+        was = keep.delete(s, g.shop_id, mapping_id, g.visitor.user_id) or abort(404)
+    retry.mapped(g.shop_id, was.account_id, [was.marketplace_sku])
+    return redirect(address(done="sku_unmapped"), 303)
