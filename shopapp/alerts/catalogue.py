@@ -217,7 +217,7 @@ _ORDER_AND_PLAN = (
         Severity.WARNING,
         N_("The shipment of order %(remote_order_id)s was not accepted by %(channel)s"),
         N_("The tracking data of this order could not be passed on."),
-        N_("Open the order to see what was sent. It is tried again once a day, and when you press Send tracking again."),
+        N_("Open the order to see what was sent. It is tried daily, and when you press Send tracking again."),
         _ORDER,
         _OPEN_ORDER,
         by_cause="shipment_refused",
@@ -329,7 +329,7 @@ CATEGORIES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         Category.FULFILLMENT_FAILED: (
             N_("Fulfillment not accepted"),
-            N_("When a marketplace refuses tracking data, or they are missing: the order, the reason and by when it must ship."),
+            N_("When a marketplace refuses tracking data, or they are missing: order, reason and deadline."),
         ),
         Category.LISTING_UPDATE_FAILED: (
             N_("Product update failed"),

@@ -281,7 +281,7 @@ SHIPMENT_CAUSES = (
     Cause(
         "tracking_missing",
         N_("The tracking number is missing"),
-        N_("The order was fulfilled in Shopify without a tracking number, and %(channel)s takes no shipment without one."),
+        N_("It was fulfilled in Shopify without a tracking number, and %(channel)s takes no shipment without one."),
         N_("Add the tracking number to the fulfillment in Shopify. It is then sent by itself."),
         "shipments",
     ),
@@ -289,7 +289,7 @@ SHIPMENT_CAUSES = (
         "tracking_refused",
         N_("The tracking number is not accepted"),
         N_("%(channel)s does not accept this tracking number."),
-        N_("Compare the number with the label and correct it at the fulfillment in Shopify. It is then sent by itself."),
+        N_("Compare it with the label and correct it at the fulfillment in Shopify. It is then sent by itself."),
         "shipments",
     ),
     Cause(
