@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from shopapp import clock
+from shopapp.records import keyset
 from shopapp.records.models import InboxMessage, Incident
 
 PER_PAGE = 50
@@ -42,13 +44,41 @@ def tell(s: Session, shop_id: int, kind: str, subject: str, params: Mapping[str,
     return message
 
 
-def messages(s: Session, shop_id: int, page: int = 1) -> tuple[list[InboxMessage], bool]:
-    """One page of the shop's messages (from 1), newest first, and whether older ones follow."""
-    start = (max(1, page) - 1) * PER_PAGE
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Messages, newest first. `newer` and `older` are the cursors of the pages beside it, "" where there is none."""
+
+    rows: tuple[InboxMessage, ...]
+    newer: str = ""
+    older: str = ""
+
+
+def messages(s: Session, shop_id: int, *, after: str = "", before: str = "") -> Page:
+    """The shop's messages that are older than the cursor `after`, or those just newer than `before`; else the newest.
+
+    Pages go on from a message, so one that comes meanwhile shifts nothing. A cursor that is not ours: the newest.
+    """
     found = select(InboxMessage).where(InboxMessage.shop_id == shop_id)
-    newest = found.order_by(InboxMessage.created_at.desc(), InboxMessage.id.desc())
-    rows = list(s.scalars(newest.offset(start).limit(PER_PAGE + 1)))
-    return rows[:PER_PAGE], len(rows) > PER_PAGE
+    place = tuple_(InboxMessage.created_at, InboxMessage.id)
+    oldest_first = (InboxMessage.created_at, InboxMessage.id)
+    newest_first = [column.desc() for column in oldest_first]
+    if upward := keyset.read(before):
+        nearest = found.where(place > tuple_(*upward)).order_by(*oldest_first)
+        rows = list(s.scalars(nearest.limit(PER_PAGE + 1)))
+        if len(rows) > PER_PAGE:
+            rows = rows[PER_PAGE - 1 :: -1]
+            return Page(tuple(rows), _cursor(rows[0]), _cursor(rows[-1]))
+    downward = None if upward else keyset.read(after)
+    if downward:
+        found = found.where(place < tuple_(*downward))
+    rows = list(s.scalars(found.order_by(*newest_first).limit(PER_PAGE + 1)))
+    older = _cursor(rows[PER_PAGE - 1]) if len(rows) > PER_PAGE else ""
+    rows = rows[:PER_PAGE]
+    return Page(tuple(rows), (_cursor(rows[0]) if rows else after) if downward else "", older)
+
+
+def _cursor(row: InboxMessage) -> str:
+    return keyset.write(row.created_at, row.id)
 
 
 def message(s: Session, shop_id: int, message_id: int) -> InboxMessage | None:
@@ -68,6 +98,5 @@ def mark_read(s: Session, shop_id: int, message_id: int | None = None, *, read: 
     mine.append(InboxMessage.read_at.is_(None) if read else InboxMessage.read_at.is_not(None))
     if message_id is not None:
         mine.append(InboxMessage.id == message_id)
-    ids = list(s.scalars(select(InboxMessage.id).where(*mine)))
-    s.execute(update(InboxMessage).where(InboxMessage.id.in_(ids)).values(read_at=clock.now() if read else None))
-    return len(ids)
+    changed = update(InboxMessage).where(*mine).values(read_at=clock.now() if read else None)
+    return len(s.scalars(changed.returning(InboxMessage.id)).all())

@@ -11,7 +11,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, literal_column, or_, select, tuple_, union_all
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, defer
 from marketplaces.data import Money
 from marketplaces.text import clean
 from shopapp.alerts.letters import cell as safe_cell
-from shopapp.records import db, tallies
+from shopapp.records import db, keyset, tallies
 from shopapp.records.models import Account, Order, OrderLine, OrderState
 from shopapp.records.models.order import search_key
 
@@ -69,13 +69,13 @@ def search(
     found = select(Order).options(defer(Order.payload)).where(*_conditions(shop_id, filters or Filters()))
     if text := _typed(text):
         found = found.where(_hits(s, shop_id, text).condition)
-    cursor = _read(after)
+    cursor = keyset.read(after)
     if cursor is not None:
         found = found.where(tuple_(Order.remote_created_at, Order.id) < tuple_(*cursor))
     rows = list(s.scalars(found.order_by(Order.remote_created_at.desc(), Order.id.desc()).limit(limit + 1)))
     more = len(rows) > limit
     rows = rows[:limit]
-    return Page(tuple(rows), _write(rows[-1]) if more else "")
+    return Page(tuple(rows), keyset.write(rows[-1].remote_created_at, rows[-1].id) if more else "")
 
 
 def counts(s: Session, shop_id: int, filters: Filters | None = None, text: str = "") -> Counts:
@@ -211,19 +211,6 @@ def _conditions(shop_id: int, filters: Filters) -> list[ColumnElement[bool]]:
     if filters.until is not None:
         where.append(Order.remote_created_at < filters.until)
     return where
-
-
-def _write(row: Order) -> str:
-    return f"{row.remote_created_at.isoformat()}~{row.id}"
-
-
-def _read(cursor: str) -> tuple[datetime, int] | None:
-    moment, _, number = cursor.partition("~")
-    try:
-        at = datetime.fromisoformat(moment)
-        return (at.astimezone(UTC), int(number)) if at.tzinfo is not None and len(number) < 18 else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _amount(row: Order) -> str:

@@ -212,9 +212,11 @@ def in_flight(s: Session, shop: Shop, besides: int | None = None) -> Money:
 
 def coming(s: Session, shop: Shop) -> Money:
     """Value of what is to be created as soon as there is room: orders received, being sent and held for the plan."""
-    held = (Order.state == OrderState.HELD) & (Order.held_reason == HeldReason.PLAN)
-    next_ones = or_(Order.state.in_((OrderState.RECEIVED, OrderState.SENDING)), held)
-    sums = select(func.sum(Order.total_minor), Order.currency).where(Order.shop_id == shop.id, next_ones)
+    sums = select(func.sum(Order.total_minor), Order.currency).where(
+        Order.shop_id == shop.id,
+        Order.state.in_((OrderState.RECEIVED, OrderState.SENDING, OrderState.HELD)),
+        or_(Order.state != OrderState.HELD, Order.held_reason == HeldReason.PLAN),
+    )
     return _worth(s, s.execute(sums.group_by(Order.currency)))
 
 

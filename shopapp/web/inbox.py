@@ -49,13 +49,11 @@ def _shown(s: Session, row: InboxMessage) -> dict[str, Any]:
 @blueprint.get("/inbox")
 def listing() -> str:
     """All messages, newest first."""
-    page = min(max(1, request.args.get("page", 1, type=int)), 10_000)
+    after, before = request.args.get("after", ""), request.args.get("before", "")
     with db.reading() as s:
-        rows, more = inbox.messages(s, g.shop_id, page)
+        page = inbox.messages(s, g.shop_id, after=after, before=before)
         unread = inbox.unread(s, g.shop_id)
-    return render_template(
-        "inbox/list.html", messages=[_seen(row) for row in rows], page=page, more=more, unread=unread
-    )
+    return render_template("inbox/list.html", messages=[_seen(row) for row in page.rows], page=page, unread=unread)
 
 
 @blueprint.get("/inbox/<int:message_id>")

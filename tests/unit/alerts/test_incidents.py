@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from shopapp import clock
 from shopapp.alerts import inbox, incidents, invariants, remind, wording
@@ -102,23 +103,54 @@ def test_a_broken_account_puts_one_message_with_steps_into_the_inbox(shop_id: in
     stage.broken(shop_id, 1, "Tools")
     stage.failed(shop_id, 2)
     with db.writing() as s:
-        [message], more = inbox.messages(s, shop_id)
+        page = inbox.messages(s, shop_id)
+        [message] = page.rows
         told = wording.of_message("en", message)
         assert "Tools" in told.steps[0]
         assert told.link == "/accounts/1"
-        assert (inbox.unread(s, shop_id), more) == (1, False)
+        assert (inbox.unread(s, shop_id), page.newer, page.older) == (1, "", "")
         assert inbox.mark_read(s, shop_id, message.id) == 1
         assert inbox.unread(s, shop_id) == 0
         assert inbox.mark_read(s, shop_id + 1, message.id, read=False) == 0
         assert inbox.message(s, shop_id + 1, message.id) is None
 
 
-def test_the_inbox_has_pages(shop_id: int) -> None:
+def _all_down(s: Session, shop_id: int) -> list[inbox.Page]:
+    """The pages from the newest to the last, by *Older*."""
+    pages = [inbox.messages(s, shop_id)]
+    while pages[-1].older:
+        pages.append(inbox.messages(s, shop_id, after=pages[-1].older))
+    return pages
+
+
+def test_the_inbox_has_pages_down_and_up_with_each_message_once(shop_id: int) -> None:
+    """Many of the messages come in the same moment: then their numbers decide."""
     with db.writing() as s:
-        for number in range(inbox.PER_PAGE + 1):
+        for number in range(inbox.PER_PAGE * 2 + 10):
             inbox.tell(s, shop_id, "data_request_ready", "shop", {"n": number})
-        assert [len(inbox.messages(s, shop_id, page)[0]) for page in (1, 2, 3)] == [inbox.PER_PAGE, 1, 0]
-        assert inbox.mark_read(s, shop_id) == inbox.PER_PAGE + 1
+            if number % 40 == 39:
+                stage.pass_time(1)
+        down = _all_down(s, shop_id)
+        numbers = [row.params["n"] for page in down for row in page.rows]
+        assert numbers == list(range(inbox.PER_PAGE * 2 + 10))[::-1]
+        assert [len(page.rows) for page in down] == [inbox.PER_PAGE, inbox.PER_PAGE, 10]
+        middle = inbox.messages(s, shop_id, before=down[2].newer)
+        assert [row.id for row in middle.rows] == [row.id for row in down[1].rows]
+        assert inbox.messages(s, shop_id, before=middle.newer) == down[0]
+        assert not down[0].newer
+        assert inbox.mark_read(s, shop_id) == inbox.PER_PAGE * 2 + 10
+
+
+def test_a_message_that_comes_while_somebody_reads_shifts_no_page(shop_id: int) -> None:
+    with db.writing() as s:
+        for number in range(inbox.PER_PAGE + 5):
+            inbox.tell(s, shop_id, "data_request_ready", "shop", {"n": number})
+        first = inbox.messages(s, shop_id)
+        for number in range(100, 103):
+            inbox.tell(s, shop_id, "data_request_ready", "shop", {"n": number})
+        second = inbox.messages(s, shop_id, after=first.older)
+        assert [row.params["n"] for row in second.rows] == [4, 3, 2, 1, 0]
+        assert inbox.messages(s, shop_id, before=second.newer).rows[-1].params["n"] == 5
 
 
 def test_reminders_come_after_one_and_three_days_a_week_and_then_weekly(shop_id: int, post: PostOffice) -> None:

@@ -27,7 +27,13 @@ from tests.stage.postgres import Postgres
 
 pytestmark = pytest.mark.postgres
 ORDERS = 6000
-BIG = ("order", "order_line", "journal_entry", "usage_entry", "incident")
+BIG = ("order", "order_line", "journal_entry", "usage_entry", "incident", "inbox_message")
+MESSAGES = (
+    "INSERT INTO inbox_message (uid, shop_id, kind, subject, params, words, created_at, read_at)"
+    " SELECT 'message-' || n, 1 + mod(n, 2), 'data_request_ready', 'shop', '{}', '', now() - interval '1 minute' * n,"
+    " CASE WHEN n > 40 THEN now() END"
+    " FROM generate_series(1, 6000) n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +42,9 @@ def crowded(postgres: Postgres) -> Iterator[Engine]:
         engine = create_engine(url)
         migrate.upgrade(engine)
         crowd.fill(engine, ORDERS)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(MESSAGES)
+            connection.exec_driver_sql("ANALYZE inbox_message")
         yield engine
         engine.dispose()
 
@@ -124,12 +133,36 @@ def test_a_list_and_its_counts_read_no_table_through(crowded: Engine, name: str)
         pytest.param(lambda s: incidents.banner(s, 1), id="banner"),
         pytest.param(lambda s: inbox.unread(s, 1), id="unread"),
         pytest.param(lambda s: ledger.usage(s, s.get_one(Shop, 1)), id="usage"),
+        pytest.param(lambda s: ledger.coming(s, s.get_one(Shop, 1)), id="coming"),
         pytest.param(lambda _: gate.turn(), id="periods"),
     ],
 )
 def test_what_home_shows_reads_no_table_through(crowded: Engine, question: Callable[[Session], object]) -> None:
     with Flask(__name__).app_context():
         assert wrong(crowded, question) == []
+
+
+def test_no_page_of_the_inbox_reads_further_than_it_shows(crowded: Engine) -> None:
+    """Deep pages cost what the first does: the plan asks the index for the place, and for no offset."""
+
+    def pages(s: Session) -> None:
+        first = inbox.messages(s, 1)
+        second = inbox.messages(s, 1, after=first.older)
+        third = inbox.messages(s, 1, after=second.older)
+        assert inbox.messages(s, 1, before=third.newer).rows == second.rows
+
+    assert wrong(crowded, pages) == []
+    for statement, parameters in asked(crowded, pages):
+        assert "OFFSET" not in statement
+        with crowded.connect() as connection:
+            plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+        assert "ix_inbox_message_shop" in plan
+        assert ("created_at" in statement.split("WHERE")[1].split("ORDER")[0]) == ("created_at" in _condition(plan))
+
+
+def _condition(plan: str) -> str:
+    """What the index is asked for."""
+    return next(line for line in plan.splitlines() if "Index Cond" in line)
 
 
 @pytest.mark.parametrize("work", [work for works in jobs.QUEUES.values() for work in works], ids=lambda work: work.name)
