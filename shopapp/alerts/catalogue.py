@@ -232,7 +232,6 @@ _ORDER_AND_PLAN = (
         N_("Open the order and say whether the stock is put back."),
         _ORDER,
         N_("Answer"),
-        rank=3,
         inbox=True,
         help="orders",
     ),

@@ -1,5 +1,6 @@
 """A sale cancelled on the marketplace is cancelled in Shopify: once, its stock put back if we had taken it.
 
+Whether it is put back at all is the account's rule; where that is to ask, the cancellation waits for the answer.
 An order that another app made is left to that app. An order that was shipped cannot be cancelled; its timeline says so.
 """
 
@@ -9,17 +10,22 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.orm import Session
+
 from marketplaces.errors import RemoteError
 from shopapp import clock, verdict
+from shopapp.accounts import rules
+from shopapp.alerts import incidents
 from shopapp.logs import context, event
 from shopapp.orders import lookup, outcome
-from shopapp.records import db
-from shopapp.records.models import Order, Shop
+from shopapp.records import db, journal
+from shopapp.records.models import Order, OrderState, Restock, Shop
 from shopapp.shopify_admin import tokens
 from shopapp.work.claim import Claim, held, release
 
 log = logging.getLogger(__name__)
 PAUSED = timedelta(minutes=15)
+ASKED = "restock_asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,27 @@ class _Task:
     restock: bool
     tried: bool
     note: str
+
+    @property
+    def done(self) -> str:
+        """The event of its success."""
+        return "cancelled_in_shopify" if self.restock else "cancelled_stock_left"
+
+
+def asks(row: Order) -> bool:
+    """Whether the order's cancellation waits for the merchant's answer about its stock."""
+    return row.restock == Restock.ASK and row.cancelled_at is not None and row.cancel_mirrored_at is None
+
+
+def answered(s: Session, row: Order, answer: str, user: str) -> bool:
+    """The merchant's answer ("yes" or "no"); whether it was waited for. The caller rings "now" after its commit."""
+    if row.state != OrderState.IMPORTED or not asks(row):
+        return False
+    row.restock, row.due_at = Restock(answer).value, clock.now()
+    incidents.resolve(s, row.shop_id, ASKED, outcome.subject(row), "answered")
+    outcome.note(s, row, f"restock_{row.restock}")
+    journal.audit(s, row.shop_id, user, "restock_answered", outcome.subject(row), restock=row.restock)
+    return True
 
 
 def cancel(mine: Claim) -> None:
@@ -44,7 +71,7 @@ def cancel(mine: Claim) -> None:
             if task.tried:
                 there = lookup.read(admin, [task.ref])[task.ref]
                 if there is not None and there.cancelled:
-                    _done(mine, "cancelled_in_shopify")
+                    _done(mine, task.done)
                     return
             variables = {
                 "orderId": task.gid,
@@ -60,7 +87,7 @@ def cancel(mine: Claim) -> None:
     refusals = answer.get("orderCancelUserErrors") or []
     words = str(refusals[0].get("message") or "") if refusals else ""
     refused = bool(refusals) and "already" not in words.lower()
-    _done(mine, "cancel_refused" if refused else "cancelled_in_shopify", words)
+    _done(mine, "cancel_refused" if refused else task.done, words)
 
 
 def _begin(mine: Claim) -> _Task | None:
@@ -77,18 +104,35 @@ def _begin(mine: Claim) -> _Task | None:
         if shop.paused_at is not None:
             release(row, clock.now() + PAUSED)
             return None
+        restock = _restock(s, row)
+        if restock is None:
+            release(row, None)
+            return None
         task = _Task(
             shop.id,
             shop.domain,
             row.shopify_gid,
             row.ref,
-            not row.backfill,
+            restock,
             row.attempt > 0,
             f"{row.remote_order_id}: cancelled on the marketplace",
         )
         # Counted before it is sent: whoever finds the row after a crash looks first.
         row.attempt += 1
         return task
+
+
+def _restock(s: Session, row: Order) -> bool | None:
+    """Whether the stock is put back; None: the merchant is asked first. Decided once, whatever becomes of the rule."""
+    if row.backfill:  # its stock was never taken
+        return False
+    if row.restock in ("", Restock.ASK):
+        row.restock = rules.of(s, row.account_id).restock.value if not row.restock else row.restock
+    if row.restock == Restock.ASK:
+        incidents.open_(s, row.shop_id, ASKED, outcome.subject(row), outcome.naming(s, row))
+        outcome.note(s, row, "restock_asked")
+        return None
+    return row.restock == Restock.YES
 
 
 def _done(mine: Claim, event_key: str, words: str = "") -> None:
@@ -99,6 +143,7 @@ def _done(mine: Claim, event_key: str, words: str = "") -> None:
         outcome.note(s, row, event_key, words)
         row.cancel_mirrored_at = clock.now()
         outcome.settle_totals(s, row, "cancelled")
+        incidents.resolve(s, row.shop_id, ASKED, outcome.subject(row), "cancelled")
         release(row, None, attempt=0)
         event(log, event_key, order=row.id)
 

@@ -18,7 +18,7 @@ from marketplaces.data import Order as Sale
 from shopapp import clock
 from shopapp.alerts import wording
 from shopapp.i18n import N_
-from shopapp.orders import outcome, retry, stored
+from shopapp.orders import mirror, outcome, retry, stored
 from shopapp.records import db
 from shopapp.records.models import Account, AccountSite, HeldReason, Order, OrderState, Shop
 from shopapp.runtime import config
@@ -27,6 +27,7 @@ from shopapp.web.events import Line
 from shopapp.web.presentation import HELD_REASONS, _, language
 from shopapp.web.reasons import FETCHED_LATER, FLAGS, HOW, IGNORED
 from shopapp.web.session import current_shop
+from shopapp.web.shipments import gather as packages_of
 from shopapp.work import bell
 
 blueprint = Blueprint("order", __name__)
@@ -71,6 +72,8 @@ def _imported(row: Order, soon: bool) -> Standing:
     how = _(HOW.get(row.bound_how, HOW["created"])) + "."
     if row.cancelled_at is None:
         return Standing(how, "", None, False)
+    if mirror.asks(row):
+        return Standing(_("It was cancelled on the marketplace, and waits for your answer."), "", None, False)
     if row.cancel_mirrored_at is None:
         return Standing(_("It was cancelled on the marketplace."), _("Cancel it in Shopify"), row.due_at, soon)
     return Standing(_("It was cancelled on the marketplace, and that was passed on to Shopify."), "", None, False)
@@ -130,13 +133,15 @@ def gather(s: Session, order_id: int) -> dict[str, Any]:
     row, shop = of_shop(s, order_id), current_shop(s)
     account = s.get_one(Account, row.account_id)
     site = select(AccountSite.name).where(AccountSite.account_id == account.id, AccountSite.site == row.site)
-    sale, now = _sale(row), standing(row, shop)
+    sale, now, packages = _sale(row), standing(row, shop), packages_of(s, row)
     return {
         "order": row,
         "account": account,
         "channel": wording.channel_name(row.channel),
         "site": s.scalars(site).first() or row.site,
         "standing": now,
+        "packages": packages,
+        "watched": now.watched or packages.watched,
         "cause": _cause(s, row),
         "older": row.state == OrderState.IGNORED and row.ignore_reason in FETCHED_LATER,
         "lines": list(row.lines),

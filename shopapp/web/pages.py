@@ -11,6 +11,7 @@ FAMILIES = (
     "home",
     "orders",
     "order",
+    "shipments",
     "accounts",
     "accounts_new",
     "repair",

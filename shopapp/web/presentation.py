@@ -37,6 +37,7 @@ TOASTS = {
     "marked": N_("Marked"),
     "dismissed": N_("Dismissed"),
     "backfill_started": N_("Import of older orders started"),
+    "tracking_queued": N_("Tracking queued to be sent"),
     "backfill_stopped": N_("Import of older orders stopped"),
     "sku_mapped": N_("Mapping saved; orders that wait for it are tried now"),
     "sku_unmapped": N_("Mapping deleted"),
