@@ -151,7 +151,8 @@ def _intend(s: Session, rows: list[Listing], feed: ListingFeed) -> None:
     now = clock.now()
     pushes: list[dict[str, Any]] = []
     for row in rows:
-        row.sent_version, row.pushed_at, row.status, row.due_at = row.version, now, ListingStatus.PENDING, None
+        row.sent_version, row.pushed_at, row.due_at = row.version, now, None
+        outcome.waits(row)
         pushes.append(
             {
                 "shop_id": row.shop_id,
@@ -257,7 +258,8 @@ def _end(s: Session, row: Listing, push: ListingPush, told: PushResult | None, n
         return 1
     outcome.holds(s, row, push)
     if row.version > push.version:
-        row.status, row.due_at = ListingStatus.PENDING, now
+        outcome.waits(row)
+        row.due_at = now
     return 0
 
 

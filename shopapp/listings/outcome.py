@@ -56,9 +56,10 @@ def holds(s: Session, row: Listing, push: ListingPush) -> None:
         row.there_price_minor = push.price_minor
     if push.quantity is not None:
         row.there_quantity = push.quantity
-    row.status = ListingStatus.LINKED if row.variant_id is not None else ListingStatus.NOT_LINKED
-    if row.cause:
-        settle(s, row, "accepted")
+    if row.status != ListingStatus.NOT_LINKED:  # what was deleted in the shop stays so, and is set to 0 there
+        row.status = ListingStatus.LINKED
+        if row.cause:
+            settle(s, row, "accepted")
 
 
 def settle(s: Session, row: Listing, how: str) -> None:
@@ -87,8 +88,8 @@ def cause_of(result: PushResult) -> str:
 
 
 def waits(row: Listing) -> None:
-    """A person asked for it: no longer in Update Error, the marketplace's answer is awaited."""
-    if row.status == ListingStatus.UPDATE_ERROR:
+    """The marketplace's answer is awaited, be it for what was in Update Error until now."""
+    if row.status != ListingStatus.NOT_LINKED:
         row.status = ListingStatus.PENDING
 
 

@@ -142,7 +142,8 @@ def _intend(s: Session, row: Listing, account: Account, channel: Channel, mine: 
     if rules.of(s, account.id).dry_run:
         _preview(s, row, push)
         return None
-    row.sent_version, row.pushed_at, row.ticket, row.status = row.version, now, "", ListingStatus.PENDING
+    row.sent_version, row.pushed_at, row.ticket = row.version, now, ""
+    outcome.waits(row)
     if push.price_minor is None and push.quantity is None:
         outcome.holds(s, row, push)
         release(row, None)
@@ -174,7 +175,9 @@ def _preview(s: Session, row: Listing, push: ListingPush) -> None:
     """Dry run: worked out and shown, not sent. A later change, or the end of the dry run, makes a new wish."""
     push.state, push.ended_at = PushState.PREVIEW, clock.now()
     row.sent_version = row.acked_version = row.version
-    row.urgent, row.status = False, ListingStatus.LINKED
+    row.urgent = False
+    if row.status != ListingStatus.NOT_LINKED:
+        row.status = ListingStatus.LINKED
     release(row, None)
 
 
@@ -205,7 +208,7 @@ def _answered(job: Job, result: PushResult) -> None:
     with db.writing() as s:
         row = held(s, Listing, job.mine)
         if row is None:
-            event(log, "pushed_without_lease", logging.WARNING)  # who holds it now pushes the newest wish again
+            _too_late(s, job)
             return
         account = s.get_one(Account, row.account_id)
         verdict.channel_answered(s, account.channel, account.realm)
@@ -235,6 +238,17 @@ def _answered(job: Job, result: PushResult) -> None:
             release(row, now + job.selling.results_after)
 
 
+def _too_late(s: Session, job: Job) -> None:
+    """Our lease had run out before we sent: a newer push may have come before this one, so the newest is said again."""
+    event(log, "pushed_without_lease", logging.WARNING)
+    row = s.scalars(select(Listing).where(Listing.id == job.mine.id).with_for_update(key_share=True)).one_or_none()
+    if row is None or job.change is None or row.version == 0 or row.status == ListingStatus.UPDATE_ERROR:
+        return
+    if row.price_minor is not None or row.quantity is not None:
+        row.acked_version = min(row.acked_version, row.version - 1)
+        row.ticket, row.due_at = "", clock.now()
+
+
 def _sent(s: Session, row: Listing, version: int) -> ListingPush:
     same = (ListingPush.listing_id == row.id, ListingPush.version == version)
     return s.scalars(select(ListingPush).where(*same)).one()
@@ -257,7 +271,7 @@ def _overtaken(s: Session, row: Listing, push: ListingPush, result: PushResult) 
     """A newer wish came while this one was under way: it goes next."""
     if result.verdict is PushVerdict.APPLIED:
         outcome.holds(s, row, push)
-        row.status = ListingStatus.PENDING
+        outcome.waits(row)
     release(row, clock.now(), attempt=0)
 
 
@@ -298,6 +312,8 @@ def _put_back(job: Job, error: Exception) -> None:
     with db.writing() as s:
         row = held(s, Listing, job.mine)
         if row is None:
+            if isinstance(error, Transient) and error.maybe_done:
+                _too_late(s, job)
             return
         account = s.get_one(Account, row.account_id)
         if job.change is not None and not (isinstance(error, Transient) and error.maybe_done):
