@@ -49,7 +49,9 @@ EVENTS: dict[str, tuple[str, str]] = {
     "shipment_changed": ("", N_("Tracking changed in Shopify (%(name)s)")),
     "shipment_more_numbers": (
         "",
-        N_("%(name)s has more tracking numbers: %(count)s. The marketplace takes one for each fulfillment, the first is sent"),
+        N_(
+            "%(name)s has more tracking numbers: %(count)s. The marketplace takes one for each fulfillment, the first is sent"
+        ),
     ),
     "shipment_sending": ("", N_("Tracking sent to the marketplace (%(name)s), try %(tries)s")),
     "shipment_unanswered": (

@@ -101,7 +101,8 @@ def _shown(s: Session, order: Order, row: Shipment) -> Shown:
         reason=reason,
         cause=_cause(s, order, row),
         at=row.confirmed_at or row.due_at,
-        watched=row.state == ShipmentState.SENDING or (due and row.state in (ShipmentState.WAITING, ShipmentState.FAILED)),
+        watched=row.state == ShipmentState.SENDING
+        or (due and row.state in (ShipmentState.WAITING, ShipmentState.FAILED)),
     )
 
 
