@@ -10,7 +10,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from marketplaces.data import Money
 from marketplaces.text import clean
 from shopapp.alerts.letters import cell as safe_cell
 from shopapp.records import db, keyset, tallies
-from shopapp.records.models import Account, Order, OrderLine, OrderState
+from shopapp.records.models import Account, Order, OrderLine, OrderState, Shipment
 from shopapp.records.models.order import search_key
 
 PAGE = 50
@@ -40,6 +40,7 @@ class Filters:
     held_reason: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    shipment: str = ""  # a state of any of its packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,9 @@ def counts(s: Session, shop_id: int, filters: Filters | None = None, text: str =
     """How many orders of the shop are in each state (the search and other filters than the state applied)."""
     wish = filters or Filters()
     text = _typed(text)
-    if not text and wish.since is None and wish.until is None:
+    if not text and wish.since is None and wish.until is None and not wish.shipment:
         return Counts(_tallied(s, shop_id, wish))
-    where = _conditions(shop_id, Filters(wish.account_id, "", wish.cause, wish.held_reason, wish.since, wish.until))
+    where = _conditions(shop_id, replace(wish, state=""))
     seen = select(Order.state).where(*where)
     complete = True
     if text:
@@ -206,6 +207,9 @@ def _conditions(shop_id: int, filters: Filters) -> list[ColumnElement[bool]]:
         where += [Order.state == literal_column("'failed'"), Order.cause == filters.cause]
     if filters.held_reason:
         where += [Order.state == literal_column("'held'"), Order.held_reason == filters.held_reason]
+    if filters.shipment:
+        packed = (Shipment.shop_id == shop_id, Shipment.state == filters.shipment)
+        where.append(Order.id.in_(select(Shipment.order_id).where(*packed)))
     if filters.since is not None:
         where.append(Order.remote_created_at >= filters.since)
     if filters.until is not None:

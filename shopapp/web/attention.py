@@ -21,6 +21,8 @@ DISMISSIBLE = "plan_near"  # a forecast; the others stay until they are solved
 # Incidents about single orders that are in no failed state: kind -> (title of the group, filter of the orders' list)
 _ORDER_KINDS = {
     "order_held_unknown": (N_("Held, because the marketplace gives them a state that we do not know"), "held=unknown"),
+    "fulfillment_failed": (N_("Shipments that the marketplace did not accept"), "shipment=failed"),
+    "restock_asked": (N_("Cancelled, and waiting for your answer about the stock"), "state=imported"),
     "totals_differ": (N_("Created with another total than at the marketplace"), "state=imported"),
 }
 

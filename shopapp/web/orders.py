@@ -18,7 +18,7 @@ from shopapp import clock, i18n
 from shopapp.orders import find, retry
 from shopapp.orders.find import Filters
 from shopapp.records import db
-from shopapp.records.models import Account, HeldReason, JournalEntry, Order, OrderState
+from shopapp.records.models import Account, HeldReason, JournalEntry, Order, OrderState, ShipmentState
 from shopapp.web.presentation import ORDER_BADGES, _
 from shopapp.web.session import current_shop
 from shopapp.work import bell
@@ -45,6 +45,7 @@ class Wish:
     state: str = ""
     cause: str = ""
     held: str = ""
+    shipment: str = ""
     since: str = ""
     until: str = ""
 
@@ -54,6 +55,7 @@ class Wish:
         given = {name: clean(request.values.get(name, ""), keep_spaces=True) for name in cls.__slots__}
         given["state"] = given["state"] if given["state"] in set(OrderState) else ""
         given["held"] = given["held"] if given["held"] in set(HeldReason) else ""
+        given["shipment"] = given["shipment"] if given["shipment"] in set(ShipmentState) else ""
         return cls(**given)
 
     @property
@@ -78,7 +80,7 @@ class Wish:
         account = int(self.account) if known else None
         since, until = (_day(day, timezone) for day in (self.since, self.until))
         end = _day_after(self.until, timezone) if until else None
-        return Filters(account, self.state, self.cause, self.held, since, end)
+        return Filters(account, self.state, self.cause, self.held, since, end, self.shipment)
 
     def _readable(self, name: str) -> bool:
         text = getattr(self, name)
