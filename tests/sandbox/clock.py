@@ -26,6 +26,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def iso_of(seconds: float) -> str:
+    """Write unix seconds the way the vendors do."""
+    return iso(datetime.fromtimestamp(seconds, UTC))
+
+
 class Clock:
     """Scaled, movable time. Thread-safe."""
 

@@ -10,6 +10,7 @@ import re
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tests.sandbox.clock import Clock
@@ -38,6 +39,8 @@ class World:
         self.faults = Faults(self.stopping, self.ledger)
         self.url = ""
         self.smtp_port = 0
+        # What a part holds open beside its dict, closed at the stop.
+        self.closers: list[Callable[[], None]] = []
         self._parts: dict[str, dict[str, Any]] = {}
         self._dirty: set[str] = set()
         self._wake = threading.Event()
@@ -100,6 +103,8 @@ class World:
         with self.lock:
             self._dirty.update(self._parts)
         self.save()
+        for close in self.closers:
+            close()
         self.ledger.close()
 
     def save(self) -> None:

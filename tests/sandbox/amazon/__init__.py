@@ -1,13 +1,15 @@
-"""The stand-in for Amazon: seller pages, Login with Amazon, SP-API orders 2026-01-01 and sellers, and their switches.
+"""The stand-in for Amazon: seller pages, Login with Amazon, SP-API, and their switches.
 
-Written from the vendor's contracts and from answers observed live; it owns the state of sellers and their orders.
+Written from the vendor's contracts and from answers observed live; it owns the state of sellers, their orders and their listings.
 """
 
 from flask import Flask
 
-from tests.sandbox.amazon import control, listings, login, manage, orders, shipments, tokens
+from tests.sandbox.amazon import control, control_listings, listings, login, manage, orders, shipments, tokens
+from tests.sandbox.amazon.applier import Applier
 from tests.sandbox.amazon.buckets import Buckets
 from tests.sandbox.amazon.sellers import Sellers
+from tests.sandbox.amazon.store import store_of
 from tests.sandbox.world import World
 
 
@@ -21,6 +23,10 @@ def register(app: Flask, world: World) -> None:
     tokens.register(app, world, sellers)
     api = orders.Api(world, sellers, buckets)
     orders.register(app, api)
-    listings.register(app, api)
+    applier = Applier(world, sellers)
+    listings.register(app, api, applier)
     shipments.register(app, api)
     control.register(app, world, sellers, buckets)
+    control_listings.register(app, world, sellers)
+    if store_of(world).exists:
+        applier.start()

@@ -9,6 +9,17 @@ PLANS = {
     "getOrder": (0.5, 30),
     "getMarketplaceParticipations": (0.016, 15),
     "searchListingsItems": (5, 5),
+    "getListingsItem": (5, 5),
+    "patchListingsItem": (5, 5),
+    "createFeedDocument": (0.5, 15),
+    "createFeed": (0.0083, 15),
+    "getFeed": (2, 15),
+    "cancelFeed": (2, 15),
+    "getFeedDocument": (0.0222, 10),
+    "createReport": (0.0167, 15),
+    "getReport": (2, 15),
+    "cancelReport": (0.0222, 10),
+    "getReportDocument": (0.0167, 15),
     "confirmShipment": (2, 10),
 }
 

@@ -23,6 +23,9 @@ OPERATION_ROLE = {
     "getOrder": "orders",
     "getMarketplaceParticipations": "sellers",
     "searchListingsItems": "sellers",
+    **dict.fromkeys(("getListingsItem", "patchListingsItem"), "listings"),
+    **dict.fromkeys(("createFeedDocument", "createFeed", "getFeed", "cancelFeed", "getFeedDocument"), "listings"),
+    **dict.fromkeys(("createReport", "getReport", "cancelReport", "getReportDocument"), "listings"),
     "confirmShipment": "orders",
 }
 
@@ -73,7 +76,7 @@ class Api:
             return answers.denied(answers.WRONG_REGION)
         if seller["region"] != region or OPERATION_ROLE[operation] not in seller["roles"]:
             return answers.denied()
-        if OPERATION_ROLE[operation] == "orders" and not self._may_read(seller):
+        if OPERATION_ROLE[operation] in ("orders", "listings") and not self._may_read(seller):
             return answers.denied()
         if self.sellers.settings["buckets"] and not self.buckets.take(seller["seller_id"], operation):
             return answers.quota_exceeded()

@@ -21,6 +21,7 @@ ROLES = {
     "sellers": "Selling Partner Insights",
     "buyer": "Direct-to-Consumer Shipping (Restricted)",
     "tax": "Tax Invoicing (Restricted)",
+    "listings": "Product Listing",
 }
 _SELLER_ID = re.compile(r"[A-Z0-9]{5,24}")
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -34,6 +35,10 @@ class Sellers:
         self._part = world.part(PART)
         for table in ("sellers", "codes", "refresh", "access"):
             self._part.setdefault(table, {})
+        for seller in self._part["sellers"].values():
+            # A seller kept from a time without listings has whatever he had then, and this.
+            if "scramble" not in seller:
+                seller |= {"roles": [*seller["roles"], "listings"], "delays": {}, "scramble": 0}
         self._part.setdefault("settings", {"buckets": True, "token_seconds": 3600})
 
     @property
@@ -72,6 +77,8 @@ class Sellers:
                 "visible_lag_seconds": 120,
                 "secret_expired": False,
                 "rotation_grace_seconds": None,
+                "delays": {},
+                "scramble": 0,
             }
             self._part["sellers"][seller_id] = seller
             self.touch()
@@ -99,7 +106,7 @@ class Sellers:
         old one is taken for so many seconds more, as at marketplaces whose refresh tokens rotate. `lossy`: see lossy.py.
         """
         known = {"authorisation", "active", "roles", "visible_lag_seconds", "secret_expired", "name"}
-        known |= {"rotation_grace_seconds", "lossy"}
+        known |= {"rotation_grace_seconds", "lossy", "delays", "scramble"}
         if set(wish) - known:
             raise ValueError(f"unknown fields: {sorted(set(wish) - known)}")
         with self.world.lock:

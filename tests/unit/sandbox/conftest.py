@@ -10,6 +10,7 @@ import requests
 
 from tests.sandbox.server import Sandbox, create_sandbox
 from tests.unit.sandbox.seat import DE, UK, Amazon, Json, Lines
+from tests.unit.sandbox.shelf import Shelf
 
 
 @pytest.fixture
@@ -61,3 +62,10 @@ def seller(amazon: Amazon) -> Json:
 @pytest.fixture
 def token(amazon: Amazon, seller: Json) -> str:
     return amazon.access(seller["seller_id"])
+
+
+@pytest.fixture
+def shelf(amazon: Amazon, seller: Json, token: str) -> Shelf:
+    """That seller's listings; usage plans do not bite."""
+    amazon.control("amazon/settings", {"buckets": False})
+    return Shelf(amazon, seller, token)
