@@ -15,12 +15,14 @@ from shopapp.records.models import (
     MailState,
     Order,
     OrderState,
+    Shipment,
+    ShipmentState,
 )
 
 
 def check(s: Session) -> list[str]:
     """One sentence for each broken invariant; [] when all hold."""
-    return [*_accounts(s), *_orders(s), *_days(s), *_mails(s)]
+    return [*_accounts(s), *_orders(s), *_shipments(s), *_days(s), *_mails(s)]
 
 
 def _open(s: Session, kind: str) -> set[tuple[int, str]]:
@@ -48,6 +50,12 @@ def _orders(s: Session) -> list[str]:
     rows = s.execute(select(Order.shop_id, Order.id).where(Order.state == OrderState.FAILED))
     failed = {(shop_id, f"order:{order_id}") for shop_id, order_id in rows}
     return _differences("failed", failed, _open(s, "order_import_failed"))
+
+
+def _shipments(s: Session) -> list[str]:
+    rows = s.execute(select(Shipment.shop_id, Shipment.order_id).where(Shipment.state == ShipmentState.FAILED))
+    refused = {(shop_id, f"order:{order_id}") for shop_id, order_id in rows}
+    return _differences("has a package that was not accepted", refused, _open(s, "fulfillment_failed"))
 
 
 def _days(s: Session) -> list[str]:

@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import cache, partial
 
 import jinja2
@@ -37,6 +37,7 @@ _COLUMNS = (
     N_("Explanation"),
     N_("Answer"),
     N_("Found at (UTC)"),
+    N_("Ship by"),
     N_("Page"),
 )
 
@@ -63,13 +64,14 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One incident in a mail, with its absolute link and its time in the shop's zone and in UTC."""
+    """One incident in a mail, with its absolute link, its time and the deadline ("" if there is none) in the shop's zone."""
 
     incident: Incident
     words: Wording
     label: str
     link: str
     at: str
+    deadline: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,16 @@ def _entry(shop: Shop, language: str, incident: Incident) -> Entry:
     words = wording.of_incident(language, incident)
     label = clean(str(incident.params.get("label") or incident.params.get("account") or ""), 100)
     at = wording.moment(language, incident.opened_at, shop.timezone)
-    return Entry(incident, words, label, links.admin_link(shop, words.link), at)
+    return Entry(incident, words, label, links.admin_link(shop, words.link), at, _deadline(shop, language, incident))
+
+
+def _deadline(shop: Shop, language: str, incident: Incident) -> str:
+    """By when an order must ship, where the incident tells it."""
+    try:
+        when = datetime.fromisoformat(str(incident.params.get("ship_by") or ""))
+    except ValueError:
+        return ""
+    return wording.moment(language, when, shop.timezone)
 
 
 def _groups(shop: Shop, entries: Sequence[Entry]) -> list[Group]:
@@ -188,6 +199,10 @@ def _subject(language: str, category: str, entries: Sequence[Entry]) -> str:
         )
     if all(entry.incident.kind == "order_import_failed" for entry in entries):
         return i18n.plural(language, "%(count)s order was not imported", "%(count)s orders were not imported", count)
+    if all(entry.incident.kind == "fulfillment_failed" for entry in entries):
+        return i18n.plural(
+            language, "%(count)s shipment was not accepted", "%(count)s shipments were not accepted", count
+        )
     return i18n.plural(language, "%(count)s thing needs you", "%(count)s things need you", count)
 
 
@@ -198,7 +213,7 @@ def _file(language: str, entries: Sequence[Entry]) -> File:
     for entry in entries:
         words, when = entry.words, entry.incident.opened_at.astimezone(UTC)
         row = (words.item, words.channel, entry.label, words.reason or words.title, words.text, words.said)
-        table.writerow([*(cell(value) for value in row), f"{when:%Y-%m-%d %H:%M:%S}", entry.link])
+        table.writerow([*(cell(value) for value in row), f"{when:%Y-%m-%d %H:%M:%S}", entry.deadline, entry.link])
     # The mark at the start lets spreadsheet programs read UTF-8.
     return File("alerts.csv", "text/csv", out.getvalue().encode("utf-8-sig"))
 

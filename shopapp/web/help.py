@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from marketplaces.channel import Channel, Realm, Step
 from marketplaces.channels import registry
 from shopapp.accounts.line import keys_of
-from shopapp.alerts.causes import ACCOUNT_CAUSES, CAUSES, ORDER_CAUSES
+from shopapp.alerts.causes import ACCOUNT_CAUSES, CAUSES, ORDER_CAUSES, SHIPMENT_CAUSES, Cause
 from shopapp.i18n import N_
 from shopapp.records import db
 from shopapp.records.models import Account
@@ -29,6 +29,10 @@ GUIDES: dict[str, tuple[str, str]] = {
     "orders": (
         N_("When an order was not imported"),
         N_("What each error means, what mends it, and how the order is tried again."),
+    ),
+    "shipments": (
+        N_("When tracking was not accepted"),
+        N_("How shipments get to the marketplace, what each error means, and what mends it."),
     ),
     "skus": (N_("Matching SKUs"), N_("How a sold article is found in your shop, and what to do when it is not.")),
     "stock": (N_("When quantities are not right"), N_("A checklist for stock that differs from the marketplace.")),
@@ -94,11 +98,11 @@ def _step(channel: Channel, step: Step, realms: Sequence[Realm]) -> HelpStep:
     return HelpStep(_(step.text), [(label, link) for label, link in links if link])
 
 
-def _order_errors() -> list[tuple[str, str, str]]:
-    """(error, what it means, what mends it) of each cause that an order can fail for."""
+def _errors(causes: Sequence[Cause]) -> list[tuple[str, str, str]]:
+    """(error, what it means, what mends it) of each of these causes."""
     sku, channel = "SKU-1", _("the marketplace")
     errors = {}
-    for cause in ORDER_CAUSES:
+    for cause in causes:
         text = _(cause.text, channel=channel, skus=sku, label=channel, count="2")
         # Two causes may read the same to a person; a sentence may begin with the channel's name.
         errors[cause_label(cause.key), text[:1].upper() + text[1:]] = _(cause.advice, channel=channel, skus=sku)
@@ -119,6 +123,7 @@ def guide(name: str) -> str:
     with db.reading() as s:
         channels = _channels(s, g.shop_id)
     return render_template(
-        f"help/{name}.html", guides=GUIDES, name=name, channels=channels, errors=_order_errors(),
+        f"help/{name}.html", guides=GUIDES, name=name, channels=channels,
+        errors=_errors(SHIPMENT_CAUSES if name == "shipments" else ORDER_CAUSES),
         warn_percent=config().number("PLAN_WARN_PERCENT"),
     )  # fmt: skip
