@@ -176,7 +176,12 @@ class Channel(ABC):
     sentences: tuple[str, ...] = ()  # what `typed` may say beside the sentences of marketplaces.login
     shipping: Shipping | None = None  # None: it takes no shipments
     selling: Selling | None = None  # None: it takes neither prices nor stock
+    ships_itself: bool = False  # some orders are shipped by the marketplace: see `shipped_there`
     steps: Mapping[str, tuple[Step, ...]] = {}  # cause (expired, revoked, inactive, credentials, unknown) -> what to do
+
+    def shipped_there(self, order: Order) -> bool:
+        """Whether the marketplace itself has shipped this order and tells all of it, so that it can be imported as such."""
+        return False
 
     def texts(self) -> tuple[str, ...]:
         """Every English sentence that the pages may show for this channel: the message ids to translate."""

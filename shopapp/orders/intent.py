@@ -131,6 +131,7 @@ def _making(s: Session, row: Order, shop: Shop, sale: Sale, variants: list[str])
         rate=rate,
         backfill=row.backfill,
         now=clock.now(),
+        by_channel=row.by_channel,
     )
 
 

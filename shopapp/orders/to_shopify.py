@@ -47,6 +47,7 @@ class Making:
     rate: Decimal | None
     backfill: bool
     now: datetime
+    by_channel: bool = False  # the marketplace has shipped it
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ def _order(order: Order, making: Making, purse: _Purse) -> Json:
         "lineItems": _lines(order, making, purse),
         "shippingLines": [_charge(charge, making.channel, order.taxes_included, purse) for charge in order.charges],
     }
+    if making.by_channel:
+        made["fulfillmentStatus"] = "FULFILLED"
     if order.url.startswith(("https://", "http://")) and not any(mark in order.url for mark in ' "<>\\^`{|}'):
         made["sourceUrl"] = order.url
     if addresses.usable_email(order.buyer_email):

@@ -14,12 +14,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from marketplaces.channel import Channel
 from marketplaces.channels import registry
 from shopapp import clock
-from shopapp.accounts import placeholders, repair
+from shopapp.accounts import placeholders, repair, rules
 from shopapp.accounts.outcome import Outcome
 from shopapp.alerts import incidents, wording
 from shopapp.orders import backfill, find, poll
 from shopapp.records import db
-from shopapp.records.models import Account, AccountStatus, Backfill, Incident, JournalEntry, OrderState
+from shopapp.records.models import Account, AccountStatus, Backfill, Incident, JournalEntry, OrderState, Restock
 from shopapp.web import completeness
 from shopapp.web.events import Line, lines
 from shopapp.web.presentation import _, language
@@ -133,6 +133,7 @@ def edit_page(account_id: int, **more: Any) -> str:
             "days": completeness.month(s, account),
             "journal": journal_of(s, f"account:{account.id}", 30),
             "offers_import": _offers_import(account),
+            "shipping_rules": rules.of(s, account.id),
         }
     return render_template("accounts/edit.html", **shown, **more)
 
@@ -198,6 +199,18 @@ def after(account_id: int, outcome: Outcome, form: str) -> AnyResponse | tuple[s
         case _:
             typed = {"label": request.form["label"]} if "label" in request.form else {}
             return edit_page(account_id, error=outcome, error_form=form, typed=typed), 422
+
+
+@blueprint.post("/accounts/<int:account_id>/shipping")
+def shipping(account_id: int) -> AnyResponse:
+    """What the merchant decides about shipments and cancellations."""
+    form = request.form
+    if form.get("restock") not in set(Restock):
+        abort(422)
+    wanted = rules.Rules("send_shipments" in form, Restock(form["restock"]), "by_channel" in form)
+    with db.writing() as s:
+        rules.save(s, of_shop(s, account_id), g.visitor.user_id, wanted)
+    return redirect(f"/accounts/{account_id}?done=saved", 303)
 
 
 @blueprint.post("/accounts/<int:account_id>/deactivate")

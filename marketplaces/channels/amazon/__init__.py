@@ -56,6 +56,7 @@ class Amazon(Channel):
     steps = repair.STEPS
     sentences = (login.NO_MWS, login.NO_REFRESH_TOKEN)
     shipping = Shipping()
+    ships_itself = True
     selling = Selling(document_from=1_500, document_most=feeds.MOST, results_after=timedelta(seconds=60))
 
     def hosts(self, keys: AppKeys) -> tuple[str, ...]:
@@ -107,6 +108,11 @@ class Amazon(Channel):
     def get_order(self, line: Line, order_id: str, site: str) -> Order:
         """One order with its items."""
         return orders.get(line, order_id, site)
+
+    def shipped_there(self, order: Order) -> bool:
+        """Amazon tells price and buyer of its own shipments only once they have left."""
+        shipped = (order.ignore_reason, order.remote_state) == ("fulfilled_by_amazon", "SHIPPED")
+        return shipped and "no_price_yet" not in order.flags
 
     def carrier(self, words: str) -> Carrier:
         """Amazon's carrier code; "Other" and the merchant's own name for one that Amazon does not know."""
