@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement
 from shopapp import clock
 from shopapp.accounts import forecast, own_secrets
 from shopapp.alerts import outbox, remind
-from shopapp.listings import document, push, runs
+from shopapp.listings import catalogue, document, duties, push, read, runs, variants
 from shopapp.orders import backfill, count, place, poll, retry
 from shopapp.plans import chores as plan_chores
 from shopapp.plans import gate
@@ -33,6 +33,7 @@ from shopapp.records.models import (
     Shipment,
     Shop,
     ShopSweep,
+    Variant,
 )
 from shopapp.shipments import hear, send, sweep
 from shopapp.shops import hooks, receipts, retention, upkeep
@@ -52,6 +53,7 @@ CHORES: Mapping[str, Duty] = {
     "reminders": Duty(remind.due, timedelta(minutes=15)),
     "order_counts": Duty(tallies.recount_all, timedelta(hours=24)),
     "retention": Duty(retention.run, timedelta(hours=6)),
+    "listings": Duty(duties.enrol, timedelta(minutes=1)),
     "fulfillment_sweeps": Duty(sweep.enrol, timedelta(minutes=15)),
 }
 
@@ -76,6 +78,14 @@ def _changed() -> Iterable[ColumnElement[bool]]:
     return (Listing.urgent.is_(False),)
 
 
+def _reads() -> Iterable[ColumnElement[bool]]:
+    return (ListingRun.kind == read.KIND,)
+
+
+def _catalogues() -> Iterable[ColumnElement[bool]]:
+    return (ShopSweep.kind == duties.CATALOGUE,)
+
+
 def _duties() -> Iterable[ColumnElement[bool]]:
     return (Chore.name.in_(CHORES),)
 
@@ -88,6 +98,7 @@ QUEUES: Mapping[str, tuple[Work, ...]] = {
         Work("order", Order, place.due_order, only=_sales, share="shop_id"),
         Work("shipment", Shipment, send.due_shipment, share="account_id", threads=8),
         Work("sync", Account, poll.due_account, only=_asked, share="shop_id", threads=8),
+        Work("variant", Variant, variants.due_variant, share="shop_id", per_share=1, threads=4),
         Work("stop", Listing, push.due_listing, only=_sold_out, share="account_id", threads=8),
     ),
     "bulk": (
@@ -98,6 +109,8 @@ QUEUES: Mapping[str, tuple[Work, ...]] = {
         Work("push", Listing, push.due_listing, only=_changed, share="account_id"),
         Work("feed", ListingFeed, document.due_feed, share="account_id", per_share=1, threads=2, lease=LONG),
         Work("listing_run", ListingRun, runs.due_run, only=runs.mine, share="account_id", per_share=1, threads=2),
+        Work("listings", ListingRun, read.due_read, only=_reads, share="shop_id", per_share=1, threads=2),
+        Work("catalogue", ShopSweep, catalogue.due_catalogue, only=_catalogues, threads=2),
         Work("count", CountRound, count.due_count, share="shop_id", per_share=2, threads=4),
         Work("shop", Shop, upkeep.due_shop, threads=4),
         Work("chore", Chore, partial(chores.handle, CHORES), only=_duties, threads=2, lease=timedelta(minutes=10)),
@@ -106,8 +119,12 @@ QUEUES: Mapping[str, tuple[Work, ...]] = {
 
 
 def _product(heard: Heard) -> None:
-    """A product was made or changed: orders that wait for a SKU of it are tried again."""
+    """A product was made or changed: orders that wait for a SKU of it are tried again, then its variants are read.
+
+    The orders come first: they ask nobody, while Shopify may have to be asked for the variants once more.
+    """
     retry.product_changed(heard.shop)
+    variants.product_changed(heard)
 
 
 TOPICS: Mapping[str, Callable[..., Any]] = {
@@ -115,6 +132,10 @@ TOPICS: Mapping[str, Callable[..., Any]] = {
     **dict.fromkeys(hear.TOPICS, hear.heard),
     "products/create": _product,
     "products/update": _product,
+    "products/delete": variants.product_gone,
+    "inventory_levels/update": variants.stock_changed,
+    "inventory_items/update": variants.item_changed,
+    "inventory_items/delete": variants.item_changed,
 }
 
 

@@ -1,0 +1,165 @@
+"""When listings and the catalogue are read: after an account was linked, every night, on request. Queues, reads nothing.
+
+Also ends what has outlived itself: finished reads, spools that nobody dropped.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from marketplaces.channels import registry
+from shopapp import clock, i18n
+from shopapp.listings import spool
+from shopapp.listings.read import KIND
+from shopapp.records import db, journal
+from shopapp.records.models import (
+    Account,
+    AccountSite,
+    AccountStatus,
+    ListingRun,
+    RunState,
+    Shop,
+    ShopStatus,
+    ShopSweep,
+)
+
+CATALOGUE = "catalogue"
+HOURS = (2, 4)  # of the shop's night, in its own time zone: spread over shops, so that not all ask in one minute
+OPEN = (RunState.QUEUED, RunState.RUNNING)
+KEPT = timedelta(days=30)  # finished reads
+ENROLLED = 500
+
+
+def nightly(shop_id: int, zone: str, after: datetime) -> datetime:
+    """The shop's next nightly moment after `after`: always the same minute of its night."""
+    local = after.astimezone(i18n.zone(zone))
+    minutes = shop_id * 37 % ((HOURS[1] - HOURS[0]) * 60)
+    moment = local.replace(hour=HOURS[0], minute=0, second=0, microsecond=0) + timedelta(minutes=minutes)
+    while moment.astimezone(after.tzinfo) <= after:
+        moment += timedelta(days=1)
+    return moment.astimezone(after.tzinfo)
+
+
+def selling_channels() -> list[str]:
+    """The channels that take prices and stock."""
+    return [key for key, channel in registry().items() if channel.selling is not None]
+
+
+def enrol() -> int:
+    """Queue the reads of accounts that were linked lately or have not been read since last night (a chore); how many."""
+    spool.clean()
+    total, after = 0, 0
+    while True:
+        with db.writing() as s:
+            found = list(s.scalars(_accounts().where(Account.id > after).order_by(Account.id).limit(ENROLLED)).unique())
+            for account in found:
+                total += _due(s, account)
+            _forget(s)
+        if len(found) < ENROLLED:
+            return total
+        after = found[-1].id
+
+
+def _accounts() -> Any:
+    alive = select(Shop.id).where(Shop.status == ShopStatus.ACTIVE)
+    return select(Account).where(
+        Account.status == AccountStatus.ACTIVE, Account.channel.in_(selling_channels()), Account.shop_id.in_(alive)
+    )
+
+
+def _due(s: Session, account: Account) -> int:
+    """Queue what this account lacks: the catalogue of its shop, and a read of each of its sites."""
+    shop, now = account.shop, clock.now()
+    want_catalogue(s, shop)
+    columns = select(ListingRun.site, func.max(ListingRun.asked_at)).where(
+        ListingRun.account_id == account.id, ListingRun.kind == KIND
+    )
+    last: dict[str, datetime] = dict(s.execute(columns.group_by(ListingRun.site)).tuples().all())
+    count = 0
+    for site in sites_of(account):
+        asked = last.get(site)
+        if asked is None or nightly(shop.id, shop.timezone, asked) <= now:
+            count += _queue(s, account, site, "")
+    return count
+
+
+def sites_of(account: Account) -> list[str]:
+    """The sites of an account whose listings are read: those that this shop works on."""
+    return [site.site for site in account.sites if site.importing and site.active]
+
+
+def want_catalogue(s: Session, shop: Shop, *, now: bool = False) -> None:
+    """Make sure that the shop's variants are read: on first need at once, then every night. `now`: once more at once."""
+    db.insert_new(
+        s,
+        ShopSweep,
+        {
+            "shop_id": shop.id, "kind": CATALOGUE, "due_at": clock.now(), "lease_token": "", "attempt": 0,
+            "page_token": "", "ticket": "", "words": "",
+        },
+        key=["shop_id", "kind"],
+    )  # fmt: skip
+    row = s.scalars(select(ShopSweep).where(ShopSweep.shop_id == shop.id, ShopSweep.kind == CATALOGUE)).one()
+    if row.due_at is None or (now and not row.ticket):
+        row.due_at = clock.now()
+
+
+def read_again(s: Session, shop_id: int, user: str, account_id: int | None = None) -> int:
+    """*Read again*: queue a read of each site of the shop's accounts (or of one) and of the catalogue; how many reads.
+
+    A read that is under way is not doubled. The caller rings "bulk" after its commit.
+    """
+    wanted = _accounts().where(Account.shop_id == shop_id)
+    if account_id is not None:
+        wanted = wanted.where(Account.id == account_id)
+    found = list(s.scalars(wanted.order_by(Account.id)).unique())
+    if not found:
+        return 0
+    want_catalogue(s, found[0].shop, now=True)
+    count = sum(_queue(s, account, site, user) for account in found for site in sites_of(account))
+    if count:
+        journal.audit(s, shop_id, user, "listings_read_asked", count=count)
+    return count
+
+
+def _queue(s: Session, account: Account, site: str, user: str) -> int:
+    # Two that queue at once meet at the account's row.
+    s.scalars(select(Account.id).where(Account.id == account.id).with_for_update(key_share=True)).one()
+    mine = (ListingRun.account_id == account.id, ListingRun.site == site, ListingRun.kind == KIND)
+    if s.execute(select(ListingRun.id).where(*mine, ListingRun.state.in_(OPEN)).limit(1)).first() is not None:
+        return 0
+    now = clock.now()
+    s.add(
+        ListingRun(
+            shop_id=account.shop_id,
+            account_id=account.id,
+            site=site,
+            kind=KIND,
+            asked_by=user,
+            asked_at=now,
+            due_at=now,
+        )
+    )
+    s.flush()
+    return 1
+
+
+def _forget(s: Session) -> None:
+    old = (ListingRun.kind == KIND, ListingRun.ended_at < clock.now() - KEPT)
+    s.execute(delete(ListingRun).where(*old).execution_options(synchronize_session=False))
+
+
+def progress(s: Session, shop_id: int) -> list[tuple[ListingRun, str]]:
+    """The newest read of each account and site of the shop, with the site's name."""
+    newest = (
+        select(func.max(ListingRun.id))
+        .where(ListingRun.shop_id == shop_id, ListingRun.kind == KIND)
+        .group_by(ListingRun.account_id, ListingRun.site)
+    )
+    named = (AccountSite.account_id == ListingRun.account_id, AccountSite.site == ListingRun.site)
+    found = select(ListingRun, AccountSite.name).outerjoin(AccountSite, named[0] & named[1])
+    return [(run, name or run.site) for run, name in s.execute(found.where(ListingRun.id.in_(newest)))]
