@@ -15,11 +15,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from marketplaces.channels import registry
 from marketplaces.data import Order as Sale
 from marketplaces.data import OrderState as SaleState
 from marketplaces.data import Unmapped
 from marketplaces.text import clean
 from shopapp import clock
+from shopapp.accounts import rules
 from shopapp.logs import event
 from shopapp.orders import outcome, positions, stored
 from shopapp.records import db
@@ -209,6 +211,8 @@ def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) ->
     row.backfill = sweep.backfill and (not live or order.state == SaleState.SHIPPED)
     outcome.note(s, row, "order_found", remote_state=row.remote_state, backfill=row.backfill)
     match order.state:
+        case SaleState.IGNORED if (live or sweep.backfill) and _shipped_there(s, order, account):
+            _take_shipped(s, row)
         case SaleState.IGNORED:
             outcome.ignore(s, row, clean(order.ignore_reason, 64))
         case SaleState.CANCELLED:
@@ -225,6 +229,20 @@ def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) ->
         case SaleState.READY | SaleState.SHIPPED:
             row.due_at = clock.now()
             row.first_send = sweep.trusted is not None and order.created_at > sweep.trusted
+
+
+def _shipped_there(s: Session, order: Sale, account: Account) -> bool:
+    """Whether the marketplace has shipped it itself, and the merchant wants such orders."""
+    channel = registry().get(account.channel)
+    return channel is not None and channel.shipped_there(order) and rules.of(s, account.id).by_channel
+
+
+def _take_shipped(s: Session, row: Order) -> None:
+    """It goes in as shipped, and the stock stays as it is."""
+    row.by_channel = row.backfill = True
+    row.state, row.ignore_reason, row.held_reason = OrderState.RECEIVED, "", ""
+    row.first_send, row.due_at = False, clock.now()
+    outcome.note(s, row, "order_shipped_there")
 
 
 def _live(account: Account, created: datetime | None) -> bool:
@@ -271,10 +289,13 @@ def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) 
     wanted = row.state == OrderState.IGNORED and _wanted(row, order, account, sweep)
     if row.state == OrderState.IGNORED and row.purged_at is not None and not wanted:
         return  # its buyer was forgotten, and the order is still none of ours
+    wanted_at = _live(account, order.created_at)
     fill(s, row, order)
     match order.state:
         case SaleState.CANCELLED:
             outcome.cancelled(s, row, clock.now())
+        case SaleState.IGNORED if (wanted_at or sweep.backfill) and _shipped_there(s, order, account):
+            _take_shipped(s, row)
         case SaleState.IGNORED:
             outcome.ignore(s, row, clean(order.ignore_reason, 64))
         case _ if row.state == OrderState.IGNORED:

@@ -17,6 +17,7 @@ from shopapp.web.reasons import IGNORED
 EVENTS: dict[str, tuple[str, str]] = {
     "order_found": ("", N_("Found on the marketplace, state there: %(remote_state)s")),
     "order_picked_up": ("", N_("Picked up for import")),
+    "order_shipped_there": ("", N_("Shipped by the marketplace itself; imported as a fulfilled order")),
     "order_ready": ("", N_("Paid and ready to be imported")),
     "order_sending": ("", N_("Sent to Shopify, try %(tries)s")),
     "order_unanswered": (
