@@ -239,6 +239,10 @@ def _shipped_there(s: Session, order: Sale, account: Account) -> bool:
 
 def _take_shipped(s: Session, row: Order) -> None:
     """It goes in as shipped, and the stock stays as it is."""
+    if row.by_channel:  # known already, and on its way
+        _go_on(s, row)
+        return
+    outcome.settle(s, row, "shipped_there")
     row.by_channel = row.backfill = True
     row.state, row.ignore_reason, row.held_reason = OrderState.RECEIVED, "", ""
     row.first_send, row.due_at = False, clock.now()
