@@ -15,10 +15,10 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session, joinedload
 
 from shopapp import clock
-from shopapp.listings import brake, rules
+from shopapp.listings import brake, oversold, rules
 from shopapp.listings.rules import Rules, Want
 from shopapp.records import db
-from shopapp.records.models import Listing, ListingPush, ListingRun, ListingStatus, PushState, Shop
+from shopapp.records.models import Listing, ListingPush, ListingRun, ListingStatus, PushState, Shop, Variant
 from shopapp.work import bell
 
 CHUNK = 500  # listings looked at in one statement
@@ -42,7 +42,11 @@ class Made:
 
 def for_variants(s: Session, shop_id: int, variant_ids: Iterable[int]) -> Made:
     """These variants of the shop were read anew, or are gone: look at every listing linked to them."""
-    return _in_chunks(s, shop_id, Listing.variant_id, variant_ids)
+    wanted = sorted(set(variant_ids))
+    for at in range(0, len(wanted), CHUNK):
+        some = select(Variant).where(Variant.shop_id == shop_id, Variant.id.in_(wanted[at : at + CHUNK]))
+        oversold.watch(s, shop_id, s.scalars(some).all())
+    return _in_chunks(s, shop_id, Listing.variant_id, wanted)
 
 
 def for_listings(s: Session, shop_id: int, listing_ids: Iterable[int]) -> Made:

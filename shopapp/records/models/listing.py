@@ -60,6 +60,8 @@ class Listing(Due, Base):
         UniqueConstraint("account_id", "site", "sku"),
         Index("ix_listing_shop_status", "shop_id", "status", "id"),
         Index("ix_listing_shop_account", "shop_id", "account_id", "id"),
+        Index("ix_listing_account_due", "account_id", "due_at"),
+        Index("ix_listing_account_wished", "account_id", "wished_at"),
         Index("ix_listing_shop_counts", "shop_id", "live", "account_id", "status"),
         Index(
             "ix_listing_shop_title", "shop_id", "title_key", postgresql_ops={"title_key": "text_pattern_ops"}

@@ -138,6 +138,7 @@ class OrderLine(Base):
     __table_args__ = (
         UniqueConstraint("order_id", "line_id"),
         Index("ix_order_line_shop_sku", "shop_id", "sku", "order_id"),
+        Index("ix_order_line_shop_variant", "shop_id", "variant_gid"),
     )
 
     id: Mapped[int] = plain(primary_key=True)
