@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, insert, select, update
@@ -48,7 +48,8 @@ def trouble(sku: str) -> str:
         return EMPTY
     if len(bare) > LONGEST:
         return TOO_LONG
-    return "" if clean(bare, keep_spaces=True) == bare else STRANGE
+    usual = bare.isascii() and bare.isprintable()
+    return "" if usual or clean(bare, keep_spaces=True) == bare else STRANGE
 
 
 def save(s: Session, shop_id: int, pair: Pair, user: str) -> Pair:
@@ -71,26 +72,34 @@ def save(s: Session, shop_id: int, pair: Pair, user: str) -> Pair:
     return kept
 
 
-def save_many(s: Session, shop_id: int, pairs: Sequence[Pair], user: str) -> int:
-    """Save mappings whose SKUs and accounts were checked; how many differ from what was there. Full: Refused.
+def save_many(s: Session, shop_id: int, pairs: Sequence[Pair], user: str) -> list[Pair]:
+    """Save mappings whose SKUs and accounts were checked; those that differ from what was there. Full: Refused.
 
     Writes no audit line: a file has one of its own.
     """
     _locked(s, shop_id)
-    fresh: dict[int | None, dict[str, str]] = {}
-    for pair in pairs:
-        fresh.setdefault(pair.account_id, {})[pair.marketplace_sku] = pair.store_sku
-    changed = new = 0
-    for account_id, skus in fresh.items():
-        for part in _parts(list(skus)):
-            there = _there(s, shop_id, account_id, part)
-            other = [sku for sku in part if sku not in there or there[sku][1] != skus[sku]]
-            new += len([sku for sku in other if sku not in there])
-            changed += len(other)
-            _write(s, shop_id, [Pair(account_id, sku, skus[sku]) for sku in other], user)
-    if new and _count(s, shop_id) > MOST:
+    new, changed = differences(s, shop_id, pairs)
+    if new and _count(s, shop_id) + len(new) > MOST:
         raise Refused({"file": FULL})
-    return changed
+    other = [*new, *changed]
+    for at in range(0, len(other), CHUNK):
+        _write(s, shop_id, other[at : at + CHUNK], user)
+    return other
+
+
+def differences(s: Session, shop_id: int, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Of these mappings (each SKU of an account once): the new ones, and those that are there and mean something else."""
+    new: list[Pair] = []
+    changed: list[Pair] = []
+    for account_id in dict.fromkeys(pair.account_id for pair in pairs):
+        mine = [pair for pair in pairs if pair.account_id == account_id]
+        for at in range(0, len(mine), CHUNK):
+            part = mine[at : at + CHUNK]
+            there = _there(s, shop_id, account_id, [pair.marketplace_sku for pair in part])
+            new += [pair for pair in part if pair.marketplace_sku not in there]
+            known = [pair for pair in part if pair.marketplace_sku in there]
+            changed += [pair for pair in known if there[pair.marketplace_sku][1] != pair.store_sku]
+    return new, changed
 
 
 def delete(s: Session, shop_id: int, mapping_id: int, user: str) -> Pair | None:
@@ -150,7 +159,3 @@ def _write(s: Session, shop_id: int, pairs: Sequence[Pair], user: str) -> None:
         s.execute(update(SkuMapping), known)
     if fresh:
         s.execute(insert(SkuMapping), fresh)
-
-
-def _parts(skus: list[str]) -> Iterable[list[str]]:
-    return (skus[at : at + CHUNK] for at in range(0, len(skus), CHUNK))

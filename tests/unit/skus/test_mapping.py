@@ -81,9 +81,11 @@ def test_many_skus_are_asked_for_in_portions(scene: Scene) -> None:
     skus = [f"M-{number}" for number in range(3 * mapping.CHUNK)]
     with db.writing() as s:
         pairs = [Pair(None, sku, f"S{sku}") for sku in skus]
-        assert keep.save_many(s, scene.shop_id, pairs, "71") == len(skus)
-        assert keep.save_many(s, scene.shop_id, pairs, "71") == 0, "nothing differs"
-    assert meant(scene, scene.account_id, *skus) == {sku: f"S{sku}" for sku in skus}
+        assert keep.save_many(s, scene.shop_id, pairs, "71") == pairs
+        assert keep.save_many(s, scene.shop_id, pairs, "71") == [], "nothing differs"
+        other = [*pairs[1:], Pair(None, "M-0", "OTHER")]
+        assert keep.save_many(s, scene.shop_id, other, "71") == other[-1:]
+    assert meant(scene, scene.account_id, *skus) == {sku: f"S{sku}" for sku in skus} | {"M-0": "OTHER"}
 
 
 @both_databases
