@@ -201,30 +201,33 @@ class _Task:
 def due_variant(mine: Claim) -> None:
     """Read the claimed variant again, and with it all others of its shop that are due, 250 at most. Owns its transactions."""
     task = _begin(mine)
-    if task is None:
+    if task is not None:
+        with context(shop=task.shop_id, variants=len(task.due)):
+            _read(mine, task)
+
+
+def _read(mine: Claim, task: _Task) -> None:
+    began = clock.now()
+    try:
+        nodes = tokens.line(task.shop_id).run("VariantsForListing", {"ids": list(task.due)})["nodes"]
+        if len(nodes) != len(task.due):
+            raise Transient("an answer about other variants", call="VariantsForListing")
+    except RemoteError as error:
+        _later(mine, task, error)
         return
-    with context(shop=task.shop_id, variants=len(task.due)):
-        began = clock.now()
-        try:
-            admin = tokens.line(task.shop_id)
-            nodes = admin.run("VariantsForListing", {"ids": list(task.due)})["nodes"]
-            told = dict(zip(task.due, nodes, strict=True))
-        except (RemoteError, ValueError) as error:
-            nonsense = Transient("an answer about other variants", call="VariantsForListing")
-            _later(mine, task, error if isinstance(error, RemoteError) else nonsense)
+    seen = [one for node in nodes if node and (one := readable(node, task.currency, began))]
+    lost = {gid for gid, node in zip(task.due, nodes, strict=True) if not node}
+    with db.writing() as s:
+        rows = _locked(s, task.shop_id, Variant.gid, task.due)
+        if not any(row.lease_token == mine.token for row in rows):
             return
-        seen = [one for node in nodes if node and (one := readable(node, task.currency, began))]
-        lost = {gid for gid, node in told.items() if not node}
-        with db.writing() as s:
-            rows = {row.gid: row for row in _locked(s, task.shop_id, Variant.gid, task.due)}
-            if not any(row.lease_token == mine.token for row in rows.values()):
-                return
-            made = keep(s, task.shop_id, seen, lost)
-            for gid, row in rows.items():
-                if row.lease_token == mine.token:  # else another has taken it over, and reads it himself
-                    release(row, row.due_at if row.due_at != task.due[gid] else None, attempt=0)
-        event(log, "variants_read", logging.DEBUG, shop=task.shop_id, read=len(seen), gone=len(lost))
-        made.ring()
+        made = keep(s, task.shop_id, seen, lost)
+        for row in rows:
+            if row.lease_token == mine.token:  # else another has taken it over, and reads it himself
+                told_again = row.due_at != task.due[row.gid]
+                release(row, row.due_at if told_again else None, attempt=0)
+    event(log, "variants_read", logging.DEBUG, shop=task.shop_id, read=len(seen), gone=len(lost))
+    made.ring()
 
 
 def _begin(mine: Claim) -> _Task | None:

@@ -82,6 +82,12 @@ class Box:
         assert answer.ok, f"{path}: {answer.status_code} {answer.text[:300]}"
         return answer.json()
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """A change by a person; JSON."""
+        answer = self.http.patch(f"{self.url}/_sandbox{path}", json=dict(body), timeout=30)
+        assert answer.ok, f"{path}: {answer.status_code} {answer.text[:300]}"
+        return answer.json()
+
     def delete(self, path: str) -> None:
         """Undo a control switch."""
         answer = self.http.delete(f"{self.url}/_sandbox{path}", timeout=30)
