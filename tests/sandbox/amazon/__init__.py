@@ -5,7 +5,18 @@ Written from the vendor's contracts and from answers observed live; it owns the 
 
 from flask import Flask
 
-from tests.sandbox.amazon import control, control_listings, listings, login, manage, orders, shipments, tokens
+from tests.sandbox.amazon import (
+    control,
+    control_listings,
+    documents,
+    listings,
+    login,
+    manage,
+    orders,
+    reports,
+    shipments,
+    tokens,
+)
 from tests.sandbox.amazon.applier import Applier
 from tests.sandbox.amazon.buckets import Buckets
 from tests.sandbox.amazon.sellers import Sellers
@@ -25,6 +36,9 @@ def register(app: Flask, world: World) -> None:
     orders.register(app, api)
     applier = Applier(world, sellers)
     listings.register(app, api, applier)
+    files = documents.Documents(world)
+    documents.register(app, files)
+    reports.register(app, api, applier, files)
     shipments.register(app, api)
     control.register(app, world, sellers, buckets)
     control_listings.register(app, world, sellers)

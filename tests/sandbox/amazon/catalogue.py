@@ -5,7 +5,7 @@ What the API accepts is a submission; it is applied when it is due, and only the
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -69,11 +69,11 @@ class Listing:
         return any("enforcements" in one for one in self.issues)
 
 
-def listing_of(row: Any) -> Listing:
+def listing_of(row: Any, read: Callable[[str], Attributes] = attributes.from_text) -> Listing:
     """A row of the store."""
     names = ("sku", "asin", "listing_id", "title", "description", "product_type", "made", "changed")
     kept = {name: row[name] for name in names}
-    return Listing(**kept, attributes=attributes.from_text(row["attributes"]), issues=json.loads(row["issues"]))
+    return Listing(**kept, attributes=read(row["attributes"]), issues=json.loads(row["issues"]))
 
 
 class Catalogue:

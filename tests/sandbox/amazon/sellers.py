@@ -106,7 +106,7 @@ class Sellers:
         old one is taken for so many seconds more, as at marketplaces whose refresh tokens rotate. `lossy`: see lossy.py.
         """
         known = {"authorisation", "active", "roles", "visible_lag_seconds", "secret_expired", "name"}
-        known |= {"rotation_grace_seconds", "lossy", "delays", "scramble"}
+        known |= {"rotation_grace_seconds", "lossy", "delays", "scramble", "outcomes", "report_charset", "report_plain"}
         if set(wish) - known:
             raise ValueError(f"unknown fields: {sorted(set(wish) - known)}")
         with self.world.lock:

@@ -1,0 +1,194 @@
+"""Owns the report of all listings (Reports API 2021-06-30): asked for, written once, fetched as a packed table.
+
+The table is what Amazon sends: columns by name, tabs between, nothing quoted, in the character set of the site.
+"""
+
+import gzip
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from flask import Flask, Response, request
+
+from tests.sandbox.amazon import answers
+from tests.sandbox.amazon.applier import Applier
+from tests.sandbox.amazon.attributes import from_text
+from tests.sandbox.amazon.catalogue import Listing, listing_of
+from tests.sandbox.amazon.documents import Documents
+from tests.sandbox.amazon.jobs import Job, Jobs
+from tests.sandbox.amazon.orders import Api
+from tests.sandbox.amazon.regions import MARKETPLACES
+from tests.sandbox.amazon.sellers import Seller
+from tests.sandbox.amazon.store import store_of
+from tests.sandbox.clock import iso_of
+from tests.sandbox.world import World
+
+TYPE = "GET_MERCHANT_LISTINGS_ALL_DATA"
+_HEAD = (
+    "item-name item-description listing-id seller-sku price quantity open-date image-url item-is-marketplace "
+    "product-id-type zshop-shipping-fee item-note item-condition zshop-category1 zshop-browse-path "
+    "zshop-storefront-feature asin1 asin2 asin3 will-ship-internationally expedited-shipping zshop-boldface product-id "
+    "bid-for-featured-placement add-delete pending-quantity fulfillment-channel merchant-shipping-group status"
+)
+COLUMNS = _HEAD.split()
+# Unless the seller's state names one: the West's letters, those of the North and East, Japan's.
+CHARSETS = {"JP": "MS932"} | dict.fromkeys(("SE", "PL", "TR", "NL"), "UTF-8")
+CODECS = {"MS932": "cp932", "Cp1252": "cp1252", "UTF-8": "utf-8", "ISO-8859-1": "latin-1"}
+Worked = tuple[Response, dict[str, Any]]
+
+
+class Reports:
+    """Writes reports."""
+
+    def __init__(self, world: World, api: Api, documents: Documents) -> None:
+        self.world = world
+        self.sellers = api.sellers
+        self.documents = documents
+        self.jobs = Jobs(world, api.sellers, "report", self.write)
+
+    def write(self, seller_id: str, job: Job) -> dict[str, Any]:
+        """Write the table of one site."""
+        seller, site = self.sellers.get(seller_id), job["marketplaceIds"][0]
+        charset = str(seller.get("report_charset") or CHARSETS.get(MARKETPLACES[site].country, "Cp1252"))
+        packed = not seller.get("report_plain")
+        document = self.documents.create(seller_id, f"text/plain;charset={charset}", "GZIP" if packed else None)
+        path, rows = self.documents.path(document), 0
+        with gzip.open(path, "wb", 1) if packed else path.open("wb") as file:
+            file.write(("\t".join(COLUMNS) + "\n").encode(CODECS[charset], "replace"))
+            for lines in self._pages(seller_id, site):
+                file.write("".join(lines).encode(CODECS[charset], "replace"))
+                rows += len(lines)
+        return {"document": document, "counts": {"rows": rows}}
+
+    def _pages(self, seller_id: str, site: str) -> Iterator[list[str]]:
+        for page in store_of(self.world).pages(seller_id):
+            if self.world.stopping.is_set():
+                return
+            yield [line_of(listing, site) for row in page if site in (listing := listing_of(row, _read)).sites]
+
+
+@lru_cache(maxsize=10_000)
+def _read(text: str) -> Any:
+    """Attributes to look at and never to change: thousands of listings have the same."""
+    return from_text(text)
+
+
+def line_of(listing: Listing, site: str) -> str:
+    """One row of the table."""
+    price, own = listing.price(site), listing.channel == "DEFAULT"
+    sold_out = own and not listing.quantity
+    status = "Incomplete" if listing.suppressed or price is None else "Inactive" if sold_out else "Active"
+    day = iso_of(listing.made)
+    told = {
+        "item-name": listing.title,
+        "item-description": listing.description,
+        "listing-id": listing.listing_id,
+        "seller-sku": listing.sku,
+        "price": _amount(price),
+        "quantity": str(listing.quantity) if own and listing.quantity is not None else "",
+        "open-date": f"{day[8:10]}/{day[5:7]}/{day[:4]} {day[11:19]} GMT",
+        "item-is-marketplace": "y",
+        "product-id-type": "1",
+        "item-condition": "11",
+        "asin1": listing.asin,
+        "product-id": listing.asin,
+        "pending-quantity": "0",
+        "fulfillment-channel": listing.channel,
+        "merchant-shipping-group": "Migrated Template" if own else "",
+        "status": status,
+    }
+    # A table without quoting cannot hold a tab or a line's end; quotes stand as they are.
+    return "\t".join(_flat(told.get(name, "")) for name in COLUMNS) + "\n"
+
+
+def _amount(price: Decimal | None) -> str:
+    return "" if price is None else f"{price:f}"
+
+
+def _flat(text: str) -> str:
+    return text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
+
+
+def register(app: Flask, api: Api, applier: Applier, documents: Documents) -> Reports:
+    """Add the four operations."""
+    reports = Reports(api.world, api, documents)
+    applier.chores.append(reports.jobs.advance)
+    base = "/amazon/api/<region>/reports/2021-06-30"
+
+    @app.post(f"{base}/reports")
+    def create_report(region: str) -> Response:
+        return api.call(region, "createReport", lambda seller: _create(api, applier, reports, seller))
+
+    @app.get(f"{base}/reports/<report_id>")
+    def get_report(region: str, report_id: str) -> Response:
+        return api.call(region, "getReport", lambda seller: _get(api, reports, seller, report_id))
+
+    @app.delete(f"{base}/reports/<report_id>")
+    def cancel_report(region: str, report_id: str) -> Response:
+        return api.call(region, "cancelReport", lambda seller: _cancel(api, reports, seller, report_id))
+
+    @app.get(f"{base}/documents/<document_id>")
+    def get_report_document(region: str, document_id: str) -> Response:
+        return api.call(region, "getReportDocument", lambda seller: _document(api, documents, seller, document_id))
+
+    return reports
+
+
+def asked(seller: Seller, needed: set[str], more: set[str]) -> dict[str, Any]:
+    """The request's body with these fields and one or more marketplaces of the seller. Raises InvalidInput."""
+    try:
+        wish = json.loads(request.get_data())
+    except ValueError:
+        raise answers.InvalidInput("The body is not JSON.") from None
+    if not isinstance(wish, dict) or not needed <= set(wish) <= needed | more:
+        raise answers.InvalidInput(f"The body must have {', '.join(sorted(needed))}.")
+    sites = wish["marketplaceIds"]
+    if not isinstance(sites, list) or not 1 <= len(sites) <= 25 or set(sites) - set(seller["marketplaces"]):
+        raise answers.InvalidInput("marketplaceIds must be between 1 and 25 marketplaces of the seller.")
+    return wish
+
+
+def _create(api: Api, applier: Applier, reports: Reports, seller: Seller) -> Worked:
+    wish = asked(seller, {"reportType", "marketplaceIds"}, {"reportOptions", "dataStartTime", "dataEndTime"})
+    if wish["reportType"] != TYPE:
+        raise answers.InvalidInput(f"Report type {wish['reportType']} is not supported here.")
+    if len(wish["marketplaceIds"]) != 1:
+        raise answers.InvalidInput("This report is about exactly one marketplace.")
+    key = reports.jobs.add(seller["seller_id"], {"marketplaceIds": wish["marketplaceIds"], "reportType": TYPE})
+    applier.start()
+    return answers.answer(202, {"reportId": key}, api.buckets.rate("createReport")), {"report": key}
+
+
+def _get(api: Api, reports: Reports, seller: Seller, report_id: str) -> Worked:
+    rate, facts = api.buckets.rate("getReport"), {"report": report_id}
+    job = reports.jobs.find(report_id, seller["seller_id"])
+    if job is None:
+        return answers.refusal(404, "NotFound", f"Report {report_id} not found.", "", rate), facts
+    told = {"reportId": report_id, "reportType": job["reportType"], "marketplaceIds": job["marketplaceIds"]}
+    told |= reports.jobs.times(job)
+    if job["state"] == "DONE":
+        told["reportDocumentId"] = job["document"]
+    return answers.answer(200, told, rate), facts | {"state": job["state"]}
+
+
+def _cancel(api: Api, reports: Reports, seller: Seller, report_id: str) -> Worked:
+    rate, facts = api.buckets.rate("cancelReport"), {"report": report_id}
+    if not reports.jobs.cancel(report_id, seller["seller_id"]):
+        return answers.refusal(400, "InvalidInput", "Only a report in the queue can be cancelled.", "", rate), facts
+    return answers.answer(200, {}, rate), facts
+
+
+def _document(api: Api, documents: Documents, seller: Seller, document_id: str) -> Worked:
+    rate, facts = api.buckets.rate("getReportDocument"), {"document": document_id}
+    told = documents.find(document_id, seller["seller_id"])
+    if told is None:
+        return answers.refusal(404, "NotFound", "The document was not found.", "", rate), facts
+    return answers.answer(200, described(documents, "reportDocumentId", document_id, told), rate), facts
+
+
+def described(documents: Documents, name: str, document_id: str, told: dict[str, Any]) -> dict[str, Any]:
+    """A document with an address to fetch it from."""
+    shown = {name: document_id, "url": documents.url(document_id, "GET")}
+    return shown | ({"compressionAlgorithm": told["compression"]} if told["compression"] else {})
