@@ -261,6 +261,7 @@ def _refused(job: Job, error: Rejected) -> None:
     with db.writing() as s:
         row = held(s, Shipment, job.mine)
         if row is not None and not _overtaken(s, row):
+            row.sends, row.sent_at = job.sends, job.sent_at  # it is certain that this one did not arrive
             outcome.fail(s, row, row.order, error.reason or "shipment_refused", error.words, field=error.field)
             release(row, row.due_at)
 
