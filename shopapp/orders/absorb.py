@@ -49,15 +49,17 @@ class Sweep:
 
 @dataclass(slots=True)
 class Saved:
-    """What a page brought: rows that are new, and whether any is due now."""
+    """What a page brought: rows that are new, whether any is due now, and how many came new or in a newer version."""
 
     new: int = 0
     due: bool = False
     refused: int = 0
+    changed: int = 0
 
     def add(self, other: Saved) -> None:
         """Count `other` in."""
         self.new, self.due, self.refused = self.new + other.new, self.due or other.due, self.refused + other.refused
+        self.changed += other.changed
 
 
 def page(s: Session, account: Account, orders: Sequence[Sale | Unmapped], sweep: Sweep) -> Saved:
@@ -120,11 +122,15 @@ def _save(s: Session, account: Account, orders: Sequence[Sale | Unmapped], sweep
         row = rows.get(key)
         if row is None:
             fresh.append((_blank(account, key, order), order))
-        elif isinstance(order, Unmapped):
+            continue
+        version = row.remote_updated_at
+        if isinstance(order, Unmapped):
             _unmapped_again(s, row, order)
         else:
             _renew(s, row, order, account, sweep)
             saved.due = saved.due or row.due_at is not None
+        saved.changed += row.remote_updated_at != version
+    saved.changed += len(fresh)
     s.add_all(row for row, _ in fresh)
     s.flush()
     for row, order in fresh:

@@ -25,6 +25,7 @@ from shopapp.logs import context, event
 from shopapp.orders import absorb, outcome, prior
 from shopapp.orders.absorb import Sweep
 from shopapp.orders.cadence import interval as poll_interval
+from shopapp.orders.pages import ENDLESS, Place
 from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, Backfill, Order, OrderState, Shop, ShopStatus
 from shopapp.shopify_admin import budget, tokens
@@ -43,6 +44,9 @@ _running: WeakKeyDictionary[Engine, tuple[datetime, frozenset[int]]] = WeakKeyDi
 POLLS_OWN = timedelta(minutes=5)  # the youngest orders are the poll's; marketplaces show them late anyway
 RUNNING = ("scanning", "fetching")
 PAGE = 250
+EMPTY = 300  # pages in a row without any order
+LOOK_EVERY = 20  # pages; then what was listed is compared with what is there
+LEEWAY = 1000  # orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class _Task:
     state: str
     since: datetime
     until: datetime
-    after: str
+    place: Place
     sites: tuple[str, ...]
 
 
@@ -242,8 +246,8 @@ def _begin(mine: Claim) -> _Task | None:
             release(row, clock.now() + WAITING)
             return None
         sites = tuple(site.site for site in account.sites if site.importing and site.active)
-        after = row.scan_after if row.state == "scanning" else row.page_token
-        return _Task(row.id, shop.id, account.id, account.channel, row.state, row.since, row.until, after, sites)
+        place = Place(row.scan_after) if row.state == "scanning" else Place.read(row.page_token)
+        return _Task(row.id, shop.id, account.id, account.channel, row.state, row.since, row.until, place, sites)
 
 
 def _scan(mine: Claim, task: _Task) -> None:
@@ -251,8 +255,8 @@ def _scan(mine: Claim, task: _Task) -> None:
     admin = tokens.line(task.shop_id)
     since = max(task.since, clock.now() - SEARCHABLE)
     variables: dict[str, object] = {"q": f"created_at:>='{since.isoformat(timespec='seconds')}'", "first": PAGE}
-    if task.after:
-        variables["after"] = task.after
+    if task.place.token:
+        variables["after"] = task.place.token
     page = admin.run("OrdersOfPeriod", variables)["orders"]
     with db.writing() as s:
         row = held(s, Backfill, mine)
@@ -269,7 +273,7 @@ def _scan(mine: Claim, task: _Task) -> None:
 
 def _fetch(mine: Claim, task: _Task) -> None:
     channel = registry()[task.channel]
-    query = OrderQuery(task.sites, created_since=task.since, created_until=task.until, page_token=task.after)
+    query = OrderQuery(task.sites, created_since=task.since, created_until=task.until, page_token=task.place.token)
     page: OrderPage = line.speak(task.account_id, lambda to: channel.search_orders(to, query), spare=SPARE)
     with db.writing() as s:
         row = held(s, Backfill, mine)
@@ -277,12 +281,13 @@ def _fetch(mine: Claim, task: _Task) -> None:
             return
         absorb.page(s, s.get_one(Account, task.account_id), page.orders, Sweep(backfill=True))
         row.found += len(page.orders)
-        looped = bool(page.next_token) and page.next_token == task.after
+        place = task.place.onward(page.next_token, bool(page.orders))
+        looped = _endless(s, row, task.place, place)
         if page.next_token and not looped:
-            row.page_token = page.next_token
+            row.page_token = place.kept()
             release(row, clock.now(), attempt=0)
         elif looped:
-            row.words = "the pages do not end"
+            row.words = ENDLESS
             _end(row, "failed")
             event(log, "backfill_looped", logging.WARNING, found=row.found)
         else:
@@ -290,6 +295,28 @@ def _fetch(mine: Claim, task: _Task) -> None:
             journal.note(s, row.shop_id, f"account:{row.account_id}", "backfill_done", found=row.found)
             event(log, "backfill_done", found=row.found)
     bell.ring("bulk")
+
+
+def _endless(s: Session, row: Backfill, here: Place, place: Place) -> bool:
+    """Whether the list goes round: the same page next, many empty ones, or far more orders than there are.
+
+    Every order that is listed is kept, also one that is none of ours. So a period cannot list many more than we have of
+    it; one that changes meanwhile is listed twice, and a period that was fetched before brings nothing new.
+    """
+    if not place.token or place.token == here.token or place.idle >= EMPTY:
+        return bool(place.token)
+    if place.pages % LOOK_EVERY:
+        return False
+    seller = row.account  # not the account's row: an order may have come while the seller was linked another time
+    mine = (
+        Order.shop_id == row.shop_id,
+        Order.channel == seller.channel,
+        Order.realm == seller.realm,
+        Order.seller_id == seller.seller_id,
+    )
+    of_period = (Order.remote_created_at >= row.since, Order.remote_created_at < row.until)
+    kept = s.scalar(select(func.count(Order.id)).where(*mine, *of_period)) or 0
+    return row.found > 2 * kept + LEEWAY
 
 
 def _end(row: Backfill, state: str) -> None:

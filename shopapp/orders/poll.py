@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -25,14 +26,16 @@ from shopapp.logs import context, event
 from shopapp.orders import absorb, backfill
 from shopapp.orders.absorb import Saved, Sweep
 from shopapp.orders.cadence import interval, next_time
+from shopapp.orders.pages import ENDLESS, Place
 from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, Shop, ShopStatus
 from shopapp.work import bell
 from shopapp.work.claim import LEASE, Claim, held, release
 
 log = logging.getLogger(__name__)
-CALL = "searchOrders"
-PAGES = 1000  # of one sweep
+CALL, CHANGED = "searchOrders", "channel_changed"
+PAGES = 1000  # of one sweep, however many claims it takes
+IDLE = 300  # pages in a row without anything new: a sweep that started over may meet so many that are known
 SECONDS = 45.0  # of the wall that one claim goes on asking; then the row is given back and goes on at its page
 ANOTHER_SELLER = timedelta(days=1)
 UNBROKEN = timedelta(minutes=15)  # polling without a longer gap proves that a new order was never seen here before
@@ -47,8 +50,9 @@ class _Sweep:
     query: OrderQuery
     saving: Sweep
     began: datetime | None
+    place: Place
     seen: set[str] = field(default_factory=set)
-    pages: int = 0
+    nameless: bool = False  # a row without an id came
     held: line.Held | None = None
     shares: bool = False  # a backfill uses the same permits: every other poll is left to it
 
@@ -115,16 +119,17 @@ def _sweep(account: Account, channel: Channel, now: datetime) -> _Sweep | None:
     if account.take_over_at > now:
         release(account, account.take_over_at)
         return None
-    since = account.sweep_since if account.page_token else None
+    place = Place.read(account.page_token)
+    since = account.sweep_since if place.token else None
     fresh = since is None
     query = OrderQuery(
         sites=sites,
         updated_since=since or account.cursor_at or account.take_over_at - channel.overlap,
-        page_token="" if fresh else account.page_token,
+        page_token="" if fresh else place.token,
         without=() if _asks_whole(account, now) else tuple(account.missing or ()),
     )
     saving, began = Sweep(trusted=_trusted(account, now)), now if fresh else None
-    return _Sweep(account.id, channel, query, saving, began, held=line.glance(account))
+    return _Sweep(account.id, channel, query, saving, began, Place() if fresh else place, held=line.glance(account))
 
 
 def _asks_whole(account: Account, now: datetime) -> bool:
@@ -150,9 +155,9 @@ def _trusted(account: Account, now: datetime) -> datetime | None:
 def _ask(begun: _Sweep) -> OrderPage:
     """One page. A page token that came before, or a sweep without end, is the channel's trouble."""
     token = begun.query.page_token
-    begun.pages += 1
-    if begun.pages > PAGES or token in begun.seen:
-        raise Transient("the pages do not end", call=CALL)
+    if token in begun.seen:
+        raise Transient(ENDLESS, call=CALL)
+    begun.place.check(CALL, IDLE, PAGES)
     begun.seen.add(token)
     ask: Callable[[Line], OrderPage] = lambda to: begun.channel.search_orders(to, begun.query)  # noqa: E731
     held, begun.held = begun.held, None  # as read with the claim, for the first call only
@@ -161,7 +166,7 @@ def _ask(begun: _Sweep) -> OrderPage:
 
 def _start_over(mine: Claim, begun: _Sweep, error: RemoteError) -> bool:
     """Drop the page token if that is what the marketplace no longer takes; whether to ask again from the cursor."""
-    looped = isinstance(error, Transient) and error.words == "the pages do not end"
+    looped = isinstance(error, Transient) and error.words == ENDLESS
     if not begun.query.page_token or not (looped or isinstance(error, Rejected)):
         return False
     with db.writing() as s:
@@ -172,11 +177,12 @@ def _start_over(mine: Claim, begun: _Sweep, error: RemoteError) -> bool:
         journal.note(s, account.shop_id, verdict.subject(account), "sweep_started_over", error.words)
         event(log, "sweep_started_over", logging.WARNING, account=account.id, looped=looped)
         if looped:
+            _changed(s, account, "pageToken")
             return False
         again = _sweep(account, begun.channel, clock.now())
     if again is None:
         return False
-    begun.query, begun.began, begun.saving = again.query, again.began, again.saving
+    begun.query, begun.began, begun.saving, begun.place = again.query, again.began, again.saving, again.place
     return True
 
 
@@ -192,9 +198,10 @@ def _save(mine: Claim, begun: _Sweep, page: OrderPage, out_of_time: bool) -> boo
         saved = absorb.page(s, account, page.orders, begun.saving)
         with s.no_autoflush:  # what is looked up lies in other tables: the account is written once, at the end
             verdict.account_works(s, account, missing=_missing(begun, page))
-        _nameless(s, account, page)
+        _nameless(s, account, begun, page)
         account.polled_count = saved.new + (account.polled_count if begun.query.page_token else 0)
-        account.page_token = page.next_token
+        begun.place = begun.place.onward(page.next_token, bool(saved.changed))
+        account.page_token = begun.place.kept()
         more = bool(page.next_token)
         if more:
             account.sweep_since = begun.query.updated_since
@@ -204,20 +211,28 @@ def _save(mine: Claim, begun: _Sweep, page: OrderPage, out_of_time: bool) -> boo
                 release(account, clock.now())
         else:
             _finish(account, begun, page)
+            if not begun.nameless:
+                incidents.resolve(s, account.shop_id, CHANGED, verdict.subject(account), "list_is_whole")
         _tell(s, account, page, saved)
     if saved.due:
         bell.ring("now")
     return more and not out_of_time
 
 
-def _nameless(s: Session, account: Account, page: OrderPage) -> None:
+def _nameless(s: Session, account: Account, begun: _Sweep, page: OrderPage) -> None:
     """Rows without an id cannot be kept as orders; they are told about the account, not dropped without a word."""
     rows = [one for one in page.orders if not clean(one.order_id)]
     if rows:
+        begun.nameless = True
         words = rows[0].words if isinstance(rows[0], Unmapped) else ""
-        about = verdict.naming(account, call=CALL) | {"what": "orderId", "cause": "channel_changed", "count": len(rows)}
-        incidents.open_(s, account.shop_id, "channel_changed", verdict.subject(account), about, words)
+        _changed(s, account, "orderId", words, count=len(rows))
         event(log, "orders_without_id", logging.WARNING, account=account.id, count=len(rows))
+
+
+def _changed(s: Session, account: Account, what: str, words: str = "", **more: Any) -> None:
+    """The list itself is not what it was. Open until a sweep ends whole: that single pages come says nothing of it."""
+    about = {**verdict.naming(account, call=CALL), "what": what, "cause": CHANGED, "whole_list": True, **more}
+    incidents.open_(s, account.shop_id, CHANGED, verdict.subject(account), about, words)
 
 
 def _missing(begun: _Sweep, page: OrderPage) -> tuple[str, ...] | None:

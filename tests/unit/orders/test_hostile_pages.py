@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ import pytest
 from sqlalchemy import select
 
 from shopapp import clock
-from shopapp.orders import backfill
+from shopapp.orders import backfill, poll
+from shopapp.orders.pages import ENDLESS
 from shopapp.records import db
 from shopapp.records.models import AccountStatus, Backfill, Incident, Order, OrderState
 from shopapp.work import claim
 from shopapp.work.claim import Work
 from tests.channels.faults import STRANGE
-from tests.unit.orders.scene import Scene, both_databases
+from tests.unit.orders.scene import POLLS, Scene, both_databases
 
 BACKFILLS = Work("backfill", Backfill, backfill.due_backfill)
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "amazon" / "orders.json").read_text("utf-8"))
@@ -104,6 +106,90 @@ def test_older_orders_that_go_round_in_a_circle_are_not_called_done(scene: Scene
     assert (ended.state, ended.due_at, ended.found) == ("failed", None, 2)
     assert "do not end" in ended.words
     assert len(scene.rows()) == 1
+
+
+def _endless(scene: Scene, work: Work, claims: int, orders: Callable[[int], list[dict[str, Any]]]) -> None:
+    """A page a claim, each with one more new token."""
+    for number in range(claims):
+        scene.box.clear_faults()
+        scene.wait(60)
+        _answers(scene, _page(orders(number), token=f"page-{number}"), times=None)
+        with db.writing() as s:
+            for row in s.scalars(select(work.model)):
+                row.due_at = clock.now()
+        with db.writing() as s:
+            (mine,) = claim.claim(s, work, 1)
+        work.handle(mine)
+
+
+def _open_about_the_list() -> list[Incident]:
+    with db.reading() as s:
+        return list(s.scalars(select(Incident).where(Incident.kind == "channel_changed")))
+
+
+def test_ever_new_page_tokens_over_many_claims_are_noticed_told_once_and_lose_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No token comes twice and no claim sees more than a page, so only what is kept between them shows it."""
+    monkeypatch.setattr(poll, "SECONDS", 0)
+    monkeypatch.setattr(poll, "IDLE", 4)
+    scene.poll()
+    before = scene.account().cursor_at
+    known = _ready("302-0000000-0000001")
+    _endless(scene, POLLS, 5, lambda _: [known])  # the first brings it, four bring nothing new
+    assert not _open_about_the_list()
+    _endless(scene, POLLS, 1, lambda _: [known])
+    account = scene.account()
+    assert (account.page_token, account.sweep_since, account.cursor_at) == ("", None, before)
+    assert "do not end" in account.poll_words
+    _endless(scene, POLLS, 8, lambda _: [known])
+    (told,) = _open_about_the_list()
+    assert (told.subject, told.params["what"], told.resolved_at) == (f"account:{scene.account_id}", "pageToken", None)
+    assert told.count == 2, "good pages between the two do not call it mended"
+    scene.box.clear_faults()
+    sold = scene.sell(sku="A-1", count=2)
+    for _ in range(3):
+        scene.poll()
+    assert {row.remote_order_id for row in scene.rows()} == {"302-0000000-0000001", *sold}
+    (told,) = _open_about_the_list()
+    assert told.resolved_at is not None
+
+
+def test_a_long_list_that_brings_something_now_and_then_is_no_endless_one(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poll, "SECONDS", 0)
+    monkeypatch.setattr(poll, "IDLE", 4)
+    known = _ready("302-0000000-0000001")
+    _endless(scene, POLLS, 20, lambda n: [known if n % 4 else _ready(f"302-0000000-{n:07d}")])
+    assert scene.account().page_token
+    assert not _open_about_the_list()
+    monkeypatch.setattr(poll, "PAGES", 20)
+    _endless(scene, POLLS, 1, lambda _: [known])
+    assert len(_open_about_the_list()) == 1, "but no list is longer than the longest"
+
+
+@pytest.mark.parametrize("orders", [1, 0])
+def test_older_orders_with_ever_new_page_tokens_are_not_asked_for_without_end(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, orders: int
+) -> None:
+    monkeypatch.setattr(backfill, "LOOK_EVERY", 2)
+    monkeypatch.setattr(backfill, "LEEWAY", 5)
+    monkeypatch.setattr(backfill, "EMPTY", 8)
+    with db.writing() as s:
+        row = backfill.start(s, scene.shop_id, scene.account_id, clock.now() - timedelta(days=10), "1")
+        assert row is not None
+        number = row.id
+    an_hour_ago = (clock.now() - timedelta(hours=1)).isoformat()
+    known = _ready("302-0000000-0000001", createdTime=an_hour_ago)
+    _endless(scene, BACKFILLS, 7, lambda _: [known] * orders)  # the first searches the shop's own orders
+    with db.reading() as s:
+        assert s.get_one(Backfill, number).state == "fetching"
+    _endless(scene, BACKFILLS, 3, lambda _: [known] * orders)
+    with db.reading() as s:
+        ended = s.get_one(Backfill, number)
+    assert (ended.state, ended.words) == ("failed", ENDLESS)
+    assert len(scene.rows()) == orders
 
 
 @both_databases

@@ -87,7 +87,7 @@ def test_pages_that_never_end_are_noticed(scene: Scene, monkeypatch: pytest.Monk
 
 
 def test_a_page_token_seen_before_is_a_loop() -> None:
-    looping = poll._Sweep(1, None, OrderQuery((), page_token="t"), poll.Sweep(), None, {"t"})  # type: ignore[arg-type]
+    looping = poll._Sweep(1, None, OrderQuery((), page_token="t"), poll.Sweep(), None, poll.Place("t"), {"t"})  # type: ignore[arg-type]
     with pytest.raises(Transient, match="do not end"):
         poll._ask(looping)
 
