@@ -9,6 +9,7 @@ from tests.sandbox.amazon import (
     control,
     control_listings,
     documents,
+    feeds,
     listings,
     login,
     manage,
@@ -39,6 +40,7 @@ def register(app: Flask, world: World) -> None:
     files = documents.Documents(world)
     documents.register(app, files)
     reports.register(app, api, applier, files)
+    feeds.register(app, api, applier, files)
     shipments.register(app, api)
     control.register(app, world, sellers, buckets)
     control_listings.register(app, world, sellers)

@@ -111,7 +111,7 @@ def _flat(text: str) -> str:
     return text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
 
 
-def register(app: Flask, api: Api, applier: Applier, documents: Documents) -> Reports:
+def register(app: Flask, api: Api, applier: Applier, documents: Documents) -> None:
     """Add the four operations."""
     reports = Reports(api.world, api, documents)
     applier.chores.append(reports.jobs.advance)
@@ -132,8 +132,6 @@ def register(app: Flask, api: Api, applier: Applier, documents: Documents) -> Re
     @app.get(f"{base}/documents/<document_id>")
     def get_report_document(region: str, document_id: str) -> Response:
         return api.call(region, "getReportDocument", lambda seller: _document(api, documents, seller, document_id))
-
-    return reports
 
 
 def asked(seller: Seller, needed: set[str], more: set[str]) -> dict[str, Any]:
