@@ -32,6 +32,7 @@ DEEDS: dict[str, str] = {
     "import_taken": N_("Import taken over from another shop"),
     "import_taken_over": N_("Import taken over by another shop"),
     "language_chosen": N_("Language chosen"),
+    "listings_read_asked": N_("Reading the listings again asked for"),
     "login_begun": N_("Login at the marketplace begun"),
     "login_refused": N_("Login as another seller refused"),
     "login_unproved": N_("Login without a working connection"),
@@ -54,7 +55,7 @@ DEEDS: dict[str, str] = {
     "unsubscribed": N_("E-mails of a kind stopped by the link in an e-mail"),
 }
 # Changes whose value says something to a person; the others only make the line longer.
-_TOLD = ("category", "label", "sites", "sites_on", "sites_off", "when", "seller", "file")
+_TOLD = ("category", "label", "sites", "sites_on", "sites_off", "when", "seller", "file", "order")
 
 
 @dataclass(frozen=True, slots=True)

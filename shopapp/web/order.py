@@ -22,6 +22,7 @@ from shopapp.orders import mirror, outcome, retry, stored
 from shopapp.records import db
 from shopapp.records.models import Account, AccountSite, HeldReason, Order, OrderState, Shop
 from shopapp.runtime import config
+from shopapp.web import positions
 from shopapp.web.accounts import journal_of
 from shopapp.web.events import Line
 from shopapp.web.presentation import HELD_REASONS, _, language
@@ -145,6 +146,7 @@ def gather(s: Session, order_id: int) -> dict[str, Any]:
         "cause": _cause(s, row),
         "older": row.state == OrderState.IGNORED and row.ignore_reason in FETCHED_LATER,
         "lines": list(row.lines),
+        "positions": positions.shown(s, row),
         "flags": [_(FLAGS[flag]) for flag in (sale.flags if sale else ()) if flag in FLAGS],
         "sums": sums(row, sale),
         "taxes": taxes(sale),

@@ -17,7 +17,7 @@ from shopapp import clock, i18n
 from shopapp.alerts.causes import CAUSES
 from shopapp.config import ROOT
 from shopapp.i18n import N_
-from shopapp.records.models import AccountStatus, HeldReason, OrderState
+from shopapp.records.models import AccountStatus, HeldReason, ListingStatus, OrderState
 from shopapp.runtime import config
 
 # What a toast says after a change; the key travels as ?done=key, so no text can be slipped in by an address.
@@ -34,6 +34,7 @@ TOASTS = {
     "resumed": N_("Everything runs again"),
     "test_mail_queued": N_("Test e-mail on its way"),
     "confirmation_sent": N_("Confirmation link sent"),
+    "reading": N_("Listings are being read"),
     "marked": N_("Marked"),
     "dismissed": N_("Dismissed"),
     "backfill_started": N_("Import of older orders started"),
@@ -41,6 +42,8 @@ TOASTS = {
     "backfill_stopped": N_("Import of older orders stopped"),
     "sku_mapped": N_("Mapping saved; orders that wait for it are tried now"),
     "sku_unmapped": N_("Mapping deleted"),
+    "product_chosen": N_("Product saved for this order"),
+    "product_gone": N_("This product is no longer found. Search again."),
 }
 ACCOUNT_BADGES: dict[str, tuple[str, str]] = {
     AccountStatus.PENDING: ("warning", N_("Complete connection")),
@@ -58,6 +61,13 @@ ORDER_BADGES: dict[str, tuple[str, str]] = {
     OrderState.FAILED: ("critical", N_("Failed")),
     OrderState.IGNORED: ("neutral", N_("Not imported")),
     OrderState.CANCELLED: ("neutral", N_("Cancelled")),
+}
+LISTING_BADGES: dict[str, tuple[str, str]] = {
+    ListingStatus.NOT_LINKED: ("warning", N_("Not linked")),
+    ListingStatus.LINKED: ("success", N_("Linked")),
+    ListingStatus.PENDING: ("info", N_("Pending")),
+    ListingStatus.UPDATE_ERROR: ("critical", N_("Update error")),
+    "ended": ("neutral", N_("No longer there")),
 }
 HELD_REASONS: dict[str, str] = {
     HeldReason.PLAN: N_("The plan limit is reached; it is created with a bigger plan or in the next period."),
@@ -200,6 +210,7 @@ def init_app(app: Flask) -> None:
         "money": money, "moment": moment, "day": day, "ago": ago, "percent": percent, "number": number,
         "quote": quote, "copyable": copyable, "cause_label": cause_label,
         "account_badge": partial(badge, ACCOUNT_BADGES), "order_badge": partial(badge, ORDER_BADGES),
+        "listing_badge": partial(badge, LISTING_BADGES),
     }  # fmt: skip
     app.jinja_env.filters.update(filters)
     app.jinja_env.globals.update(

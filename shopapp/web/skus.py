@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,11 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from marketplaces.errors import RemoteError
 from marketplaces.text import clean
+from shopapp.listings import link
 from shopapp.orders import retry, unmatched
 from shopapp.records import db
 from shopapp.records.models import Account
-from shopapp.skus import browse, keep
+from shopapp.skus import browse, guess, keep, shelf
 from shopapp.skus.keep import Pair, Refused
 from shopapp.web.presentation import _
 
@@ -49,6 +52,15 @@ def typed(name: str) -> str:
     return clean(request.values.get(name, ""), keep_spaces=True)
 
 
+def settle(account_id: int | None, skus: Sequence[str]) -> None:
+    """Mappings were saved or deleted: try the orders that wait for them, and link their listings anew."""
+    retry.mapped(g.shop_id, account_id, skus)
+    for at in range(0, len(skus), keep.CHUNK):
+        with db.writing() as s:
+            made = link.remap(s, g.shop_id, skus[at : at + keep.CHUNK])
+        made.ring()
+
+
 def waiting(s: Session, text: str) -> dict[str, Any]:
     """The section of what has no match."""
     rows = unmatched.unmatched(s, g.shop_id, text)
@@ -72,13 +84,35 @@ def listing() -> str:
     )  # fmt: skip
 
 
+@blueprint.get(f"{HOME}/waiting")
+def guessed() -> str:
+    """What waits for a match, with the best guesses; asked by the page once it is there, because it may take a while."""
+    with db.reading() as s:
+        shown = waiting(s, typed("q"))
+    wanted = {row.sku: row.title for row in shown["waiting"]}
+    try:
+        found = guess.guesses(wanted, shelf.everything(g.shop_id, [*wanted, *wanted.values()]))
+    except RemoteError:
+        found = {}  # Shopify does not answer: a guess is missed by nobody
+    return render_template("skus/waiting.html", **shown, guesses=found)
+
+
+def look(text: str) -> dict[str, Any]:
+    """What a search for a product found, and what stood in its way."""
+    try:
+        return {"find": text, "products": shelf.find(g.shop_id, text), "find_error": ""}
+    except RemoteError:
+        return {"find": text, "products": [], "find_error": _("Shopify does not answer. Try again in a moment.")}
+
+
 def _form(values: dict[str, str], errors: dict[str, str], mapping_id: int | None = None) -> str:
+    found = look(typed("find"))
     with db.reading() as s:
         known = labels(s)
         sold = unmatched.unmatched(s, g.shop_id, only=[clean(values["marketplace_sku"], keep_spaces=True)])
     return render_template(
         "skus/form.html", values=values, errors={field: _(said) for field, said in errors.items()}, labels=known,
-        sold=sold[0] if sold else None, mapping_id=mapping_id,
+        sold=sold[0] if sold else None, mapping_id=mapping_id, **found,
     )  # fmt: skip
 
 
@@ -108,7 +142,7 @@ def save() -> AnyResponse | tuple[str, int]:
             kept = keep.save(s, g.shop_id, pair, g.visitor.user_id)
     except Refused as refused:
         return _form(values, refused.errors), 422
-    retry.mapped(g.shop_id, kept.account_id, [kept.marketplace_sku])
+    settle(kept.account_id, [kept.marketplace_sku])
     return redirect(address(done="sku_mapped"), 303)
 
 
@@ -117,5 +151,5 @@ def delete(mapping_id: int) -> AnyResponse:
     """Delete a mapping; orders that waited because of it are tried with the SKU itself."""
     with db.writing() as s:
         was = keep.delete(s, g.shop_id, mapping_id, g.visitor.user_id) or abort(404)
-    retry.mapped(g.shop_id, was.account_id, [was.marketplace_sku])
+    settle(was.account_id, [was.marketplace_sku])
     return redirect(address(done="sku_unmapped"), 303)

@@ -29,7 +29,7 @@ USER = "71"
 
 
 # Test files whose pages are watched for queries that forget the shop.
-WATCHED = ("orders", "order", "home", "plan", "inbox", "accounts", "backfills", "settings", "skus")
+WATCHED = ("orders", "order", "home", "plan", "inbox", "accounts", "backfills", "settings", "skus", "order_product")
 
 
 @pytest.fixture(autouse=True)
