@@ -22,6 +22,7 @@ from marketplaces.transport import Transport
 from marketplaces.wire import Http
 from tests.channels.double import NOW, Played, chain, played, row_id, vectors, wire
 from tests.channels.faults import FAULTS, STRANGE, Fault, raw
+from tests.channels.packages import confirmed, package
 from tests.unit.marketplaces.rawserver import answer
 
 KEYS = list(registry())
@@ -36,6 +37,8 @@ def _search(play: Played) -> OrderPage:
 CALLS: dict[str, Call] = {
     "search_orders": _search,
     "get_order": lambda play: play.channel.get_order(play.line(), "302-1234567-1234567", play.facts["site"]),
+    "parcels": lambda play: play.channel.parcels(play.line(), "302-1234567-1234567", play.facts["site"]),
+    "confirm_shipment": lambda play: play.channel.confirm_shipment(play.line(), package(play.channel.key)),
     "identify": lambda play: play.channel.identify(play.line()),
     "refresh": lambda play: play.channel.refresh(play.http, play.keys, play.facts["realm"], play.credentials(), NOW),
     "finish_login": lambda play: play.channel.finish_login(play.http, play.login(), play.returned(), NOW),
@@ -92,12 +95,15 @@ def test_the_call_after_a_fault_works(key: str, call: str) -> None:
 
 
 def _good(key: str, call: str) -> bytes:
+    if call == "confirm_shipment":
+        return confirmed(key)
     facts = vectors(key, "channel")
     ready = copy.deepcopy(next(row["order"] for row in vectors(key, "orders") if row["expect"].get("state") == "ready"))
     ready["orderId"] = "302-1234567-1234567"
     bodies: dict[str, Any] = {
         "search_orders": {facts["page"]["orders_key"]: [ready], **facts["page"]["last"]},
         "get_order": {facts["order_key"]: ready},
+        "parcels": vectors(key, "shipments")["order"],
         "identify": facts["identity_answer"],
         "refresh": facts["token_answer"],
         "finish_login": facts["token_answer"],
