@@ -109,7 +109,7 @@ def _recent(s: Session, account_id: int) -> int:
         .where(ListingPush.listing_id == Listing.id, ListingPush.at >= since, ListingPush.run_id.is_(None))
         .where(ListingPush.quantity == 0, or_(ListingPush.old_quantity > 0, ListingPush.old_quantity.is_(None)))
     )
-    wished = (Listing.account_id == account_id, Listing.wished_at >= since, Listing.quantity == 0)
+    wished = (Listing.account_id == account_id, Listing.wished_at > since, Listing.quantity == 0)
     found = select(func.count(Listing.id)).where(*wished, or_(Listing.urgent.is_(True), sold_out.exists()))
     return s.scalar(found) or 0
 

@@ -130,7 +130,7 @@ class Counter:
             return 200, told | {"processingStatus": self.feed_status, "resultFeedDocumentId": f"r-{name}"}
 
     def _work(self, feed_id: str) -> dict[str, Any]:
-        feed = json.loads(self.documents[self.feeds[feed_id]["inputFeedDocumentId"]])
+        feed = json.loads(self.documents[self.feeds[feed_id]["inputFeedDocumentId"]], parse_float=str)
         issues = []
         for message in feed["messages"]:
             if message["sku"] in self.refused_skus:

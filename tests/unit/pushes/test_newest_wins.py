@@ -21,7 +21,8 @@ from tests.unit.pushes.counter import Item
 from tests.unit.pushes.scene import PUSH, STOP, Scene
 
 INTERLEAVINGS = int(os.environ.get("SHOPAPP_INTERLEAVINGS", "100"))
-STEPS = 14
+STEPS = 16
+DEEDS = ("change", "change", "push", "push", "die before", "die after", "hang", "hang", "wake", "time", "time", "time")
 MOODS = ("take", "take", "take", "lost", "late", "down", "throttle")
 
 
@@ -41,7 +42,7 @@ def _play(scene: Scene, account: int, dice: random.Random, sku: str) -> None:
     hung: list[push.Job] = []
     newest = 5
     for _ in range(STEPS):
-        match dice.choice(("change", "change", "push", "push", "die before", "die after", "hang", "wake", "time")):
+        match dice.choice(DEEDS):
             case "change":
                 newest = dice.randint(0, 9)
                 scene.change(variant, newest)
@@ -59,7 +60,9 @@ def _play(scene: Scene, account: int, dice: random.Random, sku: str) -> None:
                 scene.counter.moods = [dice.choice(MOODS)]
                 _send(hung.pop(0))
             case "time":
-                scene.wait(dice.choice((1, 20, 60)))
+                scene.wait(dice.choice((1, 20, 62)))
+                scene.drain(STOP, PUSH)
+                scene.wait(dice.choice((1, 20)))
                 scene.counter.arrive()
                 scene.wait(dice.choice((1, 20, 130)))
     scene.counter.moods = []

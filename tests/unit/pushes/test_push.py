@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from shopapp.listings import outcome
+from shopapp.accounts import line
+from shopapp.listings import outcome, push
 from shopapp.records import db
 from shopapp.records.models import ListingStatus
+from shopapp.work import claim
 from tests.unit.pushes.scene import PUSH, STOP, Scene
 
 
@@ -109,6 +111,41 @@ def test_an_unclear_answer_is_followed_by_the_newest_wish(scene: Scene, mood: st
     row = scene.row(listing)
     assert row.acked_version == row.version
     assert scene.states(listing) == ["superseded", "accepted"]
+
+
+def test_an_old_push_that_arrives_after_the_newer_one_was_seen_is_not_the_last_word(scene: Scene) -> None:
+    account, variant = scene.account(), scene.variant("A")
+    scene.listing(account, variant, "A")
+    scene.counter.moods = ["late"]
+    scene.change(variant, 3)
+    scene.drain(PUSH)
+    scene.change(variant, 7)
+    scene.drain(PUSH)
+    scene.wait(62)
+    scene.drain()
+    scene.counter.arrive()
+    assert scene.there("A") == ("19.90", 3)
+    scene.settle()
+    assert scene.there("A") == ("19.90", 7)
+
+
+def test_a_process_that_slept_through_its_lease_is_not_the_last_word(scene: Scene) -> None:
+    account, variant = scene.account(), scene.variant("A")
+    scene.listing(account, variant, "A")
+    scene.change(variant, 3)
+    with db.writing() as s:
+        [mine] = claim.claim(s, PUSH, 1)
+    asleep = push._begin(mine)
+    assert asleep is not None
+    assert asleep.change is not None
+    scene.wait(130)
+    scene.change(variant, 7)
+    scene.settle()
+    change = asleep.change
+    push._answered(asleep, line.speak(account, lambda to: asleep.channel.push(to, asleep.site, change)))
+    assert scene.there("A") == ("19.90", 3)
+    scene.settle()
+    assert scene.there("A") == ("19.90", 7)
 
 
 def test_stock_of_a_listing_that_the_marketplace_ships_is_never_written(scene: Scene) -> None:

@@ -1,0 +1,168 @@
+"""Many pushes as one document: gathered, sent once, followed to the end, and never overtaken by a single push."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from sqlalchemy import select
+
+from marketplaces.channel import Selling
+from marketplaces.channels import registry
+from shopapp.listings import document
+from shopapp.records import db
+from shopapp.records.models import Listing, ListingFeed, ListingStatus
+from shopapp.work import claim
+from tests.conftest import contracts_dir
+from tests.unit.pushes.scene import FEED, PUSH, STOP, Scene
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel for which a document is worth it from ten changes on."""
+    channel = registry()["amazon"]
+    assert channel.selling is not None
+    declared = Selling(document_from=10, document_most=25_000, results_after=channel.selling.results_after)
+    monkeypatch.setattr(type(channel), "selling", declared)
+
+
+def _change_all(scene: Scene, count: int = 30, level: int = 3, price: int = 2490) -> tuple[list[int], list[int]]:
+    account = scene.account()
+    variants = [scene.variant(f"V{n:03}", 5) for n in range(count)]
+    listings = [scene.listing(account, variant, f"V{n:03}") for n, variant in enumerate(variants)]
+    for variant in variants:
+        scene.change(variant, level, price_minor=price)
+    return variants, listings
+
+
+def _begin(scene: Scene) -> None:
+    """The first push that sees how many wait begins the document, and the document is gathered and sent."""
+    with db.writing() as s:
+        [mine] = claim.claim(s, PUSH, 1)
+    claim.run(PUSH, mine)
+    scene.drain(FEED)
+
+
+def _feeds() -> list[ListingFeed]:
+    with db.reading() as s:
+        return list(s.scalars(select(ListingFeed).order_by(ListingFeed.id)))
+
+
+@pytest.mark.usefixtures("few")
+def test_what_waits_in_masses_goes_as_one_document(scene: Scene) -> None:
+    _, listings = _change_all(scene)
+    _begin(scene)
+    scene.settle()
+    assert len(scene.counter.feeds) == 1
+    assert {scene.there(f"V{n:03}") for n in range(30)} == {("24.90", 3)}
+    singly = [one for one in scene.counter.requests if one[0] == "PATCH"]
+    assert _feeds()[0].messages == 30
+    assert len(singly) == 0
+    assert {scene.row(one).status for one in listings} == {ListingStatus.LINKED}
+    assert {tuple(scene.states(one)) for one in listings} == {("accepted",)}
+
+
+@pytest.mark.usefixtures("few")
+def test_each_refused_message_is_in_update_error_with_its_own_words(scene: Scene) -> None:
+    _, listings = _change_all(scene)
+    scene.counter.refused_skus = {"V028", "V029"}
+    _begin(scene)
+    scene.settle()
+    states = [scene.row(one).status for one in listings]
+    assert states == [ListingStatus.LINKED] * 28 + [ListingStatus.UPDATE_ERROR] * 2
+    assert sorted(one.params["sku"] for one in scene.open_incidents()) == ["V028", "V029"]
+    assert "condition_type" in scene.row(listings[29]).cause_words
+
+
+@pytest.mark.usefixtures("few")
+def test_what_sells_out_while_the_document_is_under_way_is_stopped_at_once_and_stays_so(scene: Scene) -> None:
+    variants, listings = _change_all(scene)
+    scene.counter.feed_status = "IN_PROGRESS"
+    _begin(scene)
+    assert len(scene.counter.feeds) == 1
+    scene.change(variants[29], 0)
+    scene.drain(STOP)
+    assert scene.there("V029")[1] == 0
+    scene.wait(120)
+    scene.drain()
+    scene.counter.feed_status = "DONE"  # only now the document's old value lands, on top of the 0
+    scene.settle()
+    assert scene.there("V029") == ("24.90", 0)
+    assert scene.row(listings[29]).status == ListingStatus.LINKED
+    assert scene.states(listings[29]) == ["superseded", "accepted"]
+
+
+@pytest.mark.usefixtures("few")
+def test_a_change_while_the_document_is_under_way_waits_for_its_end(scene: Scene) -> None:
+    variants, listings = _change_all(scene)
+    scene.counter.feed_status = "IN_QUEUE"
+    _begin(scene)
+    before = len(scene.counter.requests)
+    scene.change(variants[29], 7)
+    scene.drain(PUSH)
+    assert len(scene.counter.requests) == before
+    scene.counter.feed_status = "DONE"
+    scene.settle()
+    assert scene.there("V029") == ("24.90", 7)
+    assert scene.states(listings[29]) == ["accepted", "accepted"]
+
+
+@pytest.mark.usefixtures("few")
+def test_a_document_that_is_given_up_goes_one_by_one(scene: Scene) -> None:
+    _, listings = _change_all(scene)
+    scene.counter.feed_status = "FATAL"
+    _begin(scene)
+    scene.settle()
+    assert [feed.state for feed in _feeds()] == ["refused"]
+    assert {scene.there(f"V{n:03}") for n in range(30)} == {("24.90", 3)}
+    assert {scene.row(one).status for one in listings} == {ListingStatus.LINKED}
+
+
+@pytest.mark.usefixtures("few")
+def test_a_process_that_dies_while_writing_the_results_is_followed_by_one_that_goes_on(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, listings = _change_all(scene)
+    monkeypatch.setattr(document, "BATCH", 7)
+    _begin(scene)
+    scene.wait(61)
+    with db.writing() as s:
+        [feed] = s.scalars(select(ListingFeed))
+        feed_id = feed.id
+    with pytest.MonkeyPatch.context() as dying:
+        ended = 0
+
+        def die(*args: object, **more: object) -> int:
+            nonlocal ended
+            ended += 1
+            if ended > 15:
+                raise KeyboardInterrupt
+            return real(*args, **more)  # type: ignore[arg-type]
+
+        real = document._end
+        dying.setattr(document, "_end", die)
+        with db.writing() as s:
+            [mine] = claim.claim(s, FEED, 1)
+        with pytest.raises(KeyboardInterrupt):
+            document.due_feed(mine)
+    scene.wait(700)
+    scene.settle()
+    with db.reading() as s:
+        assert s.get_one(ListingFeed, feed_id).state == "accepted"
+        assert {row.status for row in s.scalars(select(Listing))} == {ListingStatus.LINKED}
+    assert {tuple(scene.states(one)) for one in listings} == {("accepted",)}
+
+
+@pytest.mark.contracts
+@pytest.mark.usefixtures("few")
+def test_the_document_is_valid_by_the_vendors_schema(scene: Scene) -> None:
+    folder = contracts_dir()
+    assert folder is not None
+    schema = json.loads(Path(folder, "amazon/schemas/listings-feed-schema-v2.json").read_text("utf-8"))
+    _change_all(scene)
+    _begin(scene)
+    [raw] = scene.counter.documents.values()
+    jsonschema.Draft7Validator(schema).validate(json.loads(raw))
+    assert b'"value_with_tax":24.90' in raw
