@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, true, update
 
 from shopapp import clock, runtime
 from shopapp.logs import event
@@ -56,12 +56,16 @@ KEPT = {
     "channel_outage": "one row for each realm of a channel",
     "chore": "one row for each duty",
     "count_round": "one row for each account",
+    "listing": "with its account: what was pushed to it is known by it",
+    "listing_run": "finished reads go after thirty days, in their own chore; what pushed something stays with its pushes",
     "notification_choice": "one row for each checkbox",
     "order": "until shop/redact, without its buyer: what is known is never imported a second time",
     "order_line": "with its order",
     "order_slot": "with the orders that it counts: one row for a quarter of an hour in which any were bought",
     "order_tally": "one row for each account and state",
+    "shop_sweep": "one row for each shop and kind",
     "usage_entry": "until shop/redact: what was charged must be explainable",
+    "variant": "until shop/redact: listings of deleted ones say what they were",
 }
 
 
@@ -158,13 +162,17 @@ def run() -> int:
 def purge_buyers() -> int:
     """Blank what is stored of buyers whose orders are done for PURGE_DONE_DAYS, or PURGE_MAX_DAYS old; how many orders."""
     total, now = 0, clock.now()
-    for ids in _outlived(Order, and_(Order.purged_at.is_(None), _buyer_over(now))):
+    for ids in _outlived(Order, _buyer_over(now), among=KNOWN_BUYER):
         with db.writing() as s:
-            still = select(Order.id).where(Order.id.in_(ids), Order.purged_at.is_(None), _buyer_over(now))
+            still = select(Order.id).where(Order.id.in_(ids), KNOWN_BUYER, _buyer_over(now))
             found = list(s.scalars(still))
             privacy.blank_orders(s, found)
         total += len(found)
     return total
+
+
+# Most orders are old and have lost their buyer long ago: an index holds the others.
+KNOWN_BUYER = Order.purged_at.is_(None)
 
 
 def _buyer_over(now: datetime) -> ColumnElement[bool]:
@@ -194,16 +202,22 @@ def _end(life: Lifetime) -> int:
 _AS_IT_IS = {"synchronize_session": False}
 
 
-def _outlived(model: Any, over: ColumnElement[bool], born: Any = None, young: datetime | None = None) -> Iterator[Any]:
-    """Ids of the rows for which `over` holds, in batches, oldest first."""
-    last = 0
+def _outlived(
+    model: Any,
+    over: ColumnElement[bool],
+    born: Any = None,
+    young: datetime | None = None,
+    among: ColumnElement[bool] | None = None,
+) -> Iterator[Any]:
+    """Ids of the rows for which `over` holds, in batches, oldest first; with `among` no other rows are looked at."""
+    last, these = 0, true() if among is None else among
     while True:
-        window = select(model.id).where(model.id > last).order_by(model.id).limit(WINDOW).subquery()
+        window = select(model.id).where(model.id > last, these).order_by(model.id).limit(WINDOW).subquery()
         with db.reading() as s:
             top = s.scalar(select(func.max(window.c.id)))
             if top is None:
                 return
-            inside = and_(model.id > last, model.id <= top)
+            inside = and_(model.id > last, model.id <= top, these)
             ids = list(s.scalars(select(model.id).where(inside, over).order_by(model.id)))
             oldest = s.scalar(select(func.min(born)).where(inside)) if born is not None else None
         for start in range(0, len(ids), BATCH):

@@ -20,6 +20,7 @@ from shopapp.orders.find import Filters
 from shopapp.plans import gate, ledger
 from shopapp.records import db, migrate, tallies
 from shopapp.records.models import Shop
+from shopapp.shops import retention
 from shopapp.web import activity, attention, guide
 from shopapp.work import claim
 from tests.bench import crowd
@@ -34,6 +35,7 @@ MESSAGES = (
     " CASE WHEN n > 40 THEN now() END"
     " FROM generate_series(1, 6000) n"
 )
+UNPURGED = 'CREATE INDEX IF NOT EXISTS ix_order_unpurged ON "order" (id) WHERE purged_at IS NULL'
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +160,24 @@ def test_no_page_of_the_inbox_reads_further_than_it_shows(crowded: Engine) -> No
             plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
         assert "ix_inbox_message_shop" in plan
         assert ("created_at" in statement.split("WHERE")[1].split("ORDER")[0]) == ("created_at" in _condition(plan))
+
+
+def test_ending_what_is_known_of_buyers_looks_at_no_order_that_lost_its_buyer(
+    crowded: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two years of orders, of which those of three months have a buyer: only these are gone through."""
+    monkeypatch.setattr(retention, "WINDOW", 200)
+    with crowded.begin() as connection:
+        connection.exec_driver_sql(UNPURGED)
+        connection.exec_driver_sql('ANALYZE "order"')
+        (known,) = connection.exec_driver_sql('SELECT count(*) FROM "order" WHERE purged_at IS NULL').one()
+    made = asked(crowded, lambda _: retention.purge_buyers())
+    windows = [one for one in made if "max(" in one[0]]
+    assert len(windows) <= known / 200 + 2
+    for statement, parameters in made:
+        with crowded.connect() as connection:
+            plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+        assert "ix_order_unpurged" in plan or "id = ANY" in plan, plan
 
 
 def _condition(plan: str) -> str:
