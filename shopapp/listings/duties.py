@@ -78,7 +78,7 @@ def _due(s: Session, account: Account) -> int:
     columns = select(ListingRun.site, func.max(ListingRun.asked_at)).where(
         ListingRun.account_id == account.id, ListingRun.kind == KIND
     )
-    last: dict[str, datetime] = dict(s.execute(columns.group_by(ListingRun.site)).tuples().all())
+    last: dict[str, datetime] = {row[0]: row[1] for row in s.execute(columns.group_by(ListingRun.site))}
     count = 0
     for site in sites_of(account):
         asked = last.get(site)

@@ -24,7 +24,7 @@ from shopapp.listings.duties import CATALOGUE, want_catalogue
 from shopapp.listings.wish import Made
 from shopapp.logs import context, event
 from shopapp.records import db
-from shopapp.records.models import AccountRules, Shop, ShopStatus, ShopSweep, Variant
+from shopapp.records.models import Shop, ShopStatus, ShopSweep, Variant
 from shopapp.shopify_admin import tokens
 from shopapp.shops.hooks import Heard
 from shopapp.work import bell
@@ -124,16 +124,10 @@ def keep(s: Session, shop_id: int, seen: Iterable[Seen], missing: Iterable[str] 
         s.execute(insert(Variant), [_row(shop_id, one) for one in new])
         skus |= {one.sku for one in new}
     made = link.relink(s, shop_id, skus)
-    if changed and pushes(s, shop_id):
+    if changed:
         more = wish.for_variants(s, shop_id, changed)
         made.wishes, made.urgent, made.due = made.wishes + more.wishes, made.urgent or more.urgent, made.due or more.due
     return made
-
-
-def pushes(s: Session, shop_id: int) -> bool:
-    """Whether anything is pushed for this shop at all."""
-    on = or_(AccountRules.push_price.is_(True), AccountRules.push_stock.is_(True))
-    return s.execute(select(AccountRules.id).where(AccountRules.shop_id == shop_id, on).limit(1)).first() is not None
 
 
 def _locked(s: Session, shop_id: int, column: Any, keys: Iterable[str]) -> list[Variant]:

@@ -13,7 +13,17 @@ from shopapp.alerts.catalogue import KINDS
 from shopapp.alerts.causes import CAUSES
 from shopapp.alerts.wording import Wording
 from shopapp.i18n import N_
-from shopapp.records.models import Account, AccountStatus, Incident, OrderState, OrderTally, Severity, Shop
+from shopapp.records.models import (
+    Account,
+    AccountStatus,
+    Incident,
+    Listing,
+    ListingStatus,
+    OrderState,
+    OrderTally,
+    Severity,
+    Shop,
+)
 from shopapp.shops.preflight import preflight
 from shopapp.web.presentation import _, cause_label, language
 
@@ -68,7 +78,9 @@ def gather(s: Session, shop: Shop) -> Attention:
         banner = Banner(first, words, said, tone, first.kind == DISMISSIBLE)
         others = []
     lines = [*_obstacles(s, shop), *(_open(one) for one in others)]
-    return Attention(banner, [*lines, *_unstarted(s, shop), *_failed(s, shop), *_order_troubles(s, shop)])
+    return Attention(
+        banner, [*lines, *_unstarted(s, shop), *_failed(s, shop), *_order_troubles(s, shop), *_not_linked(s, shop)]
+    )
 
 
 def dismiss(s: Session, shop_id: int, incident_id: int, now: object) -> bool:
@@ -133,6 +145,19 @@ def _failed(s: Session, shop: Shop) -> list[Line]:
             count,
         )
         for cause, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    ]
+
+
+def _not_linked(s: Session, shop: Shop) -> list[Line]:
+    found = select(func.count(Listing.id)).where(
+        Listing.shop_id == shop.id, Listing.live.is_(True), Listing.status == ListingStatus.NOT_LINKED
+    )
+    count = s.scalar(found) or 0
+    if not count:
+        return []
+    advice = _("Give the product the same SKU, or map it: price and stock are pushed to linked listings only.")
+    return [
+        Line(_("Listings that are not linked to a product"), advice, "/listings?status=not_linked", "warning", count)
     ]
 
 

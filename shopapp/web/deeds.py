@@ -99,6 +99,8 @@ def _told(changes: Mapping[str, Any]) -> str:
             value = (" → " if key == "label" else ", ").join(map(str, value))
         if value:
             parts.append(str(value))
+    if isinstance(changes.get("mappings"), int):
+        parts.append(ngettext("%(count)s mapping", "%(count)s mappings", changes["mappings"]))
     count = changes.get("count", changes.get("orders"))
     if isinstance(count, int):
         parts.append(ngettext("%(count)s order", "%(count)s orders", count))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from shopapp.orders.outcome import SKU_CAUSES
 from shopapp.records import tallies
-from shopapp.records.models import Account, NotificationChoice, OrderState, Shop
+from shopapp.records.models import Account, Listing, ListingStatus, NotificationChoice, OrderState, Shop
 from shopapp.web.presentation import _
 
 
@@ -61,9 +62,11 @@ def _skus(s: Session, shop: Shop) -> Step:
     counted = tallies.totals(s, shop.id)
     waiting = any(row.state == OrderState.FAILED and row.reason in (*SKU_CAUSES, "no_sku") for row in counted)
     some = any(row.state == OrderState.IMPORTED for row in counted)
-    link, action = ("/orders?state=failed&cause=sku_unknown", _("See the orders")) if waiting else (
-        "/help/skus", _("How SKUs are matched")
-    )  # fmt: skip
+    link, action = "/help/skus", _("How SKUs are matched")
+    if waiting:
+        link, action = "/orders?state=failed&cause=sku_unknown", _("See the orders")
+    elif s.execute(_not_linked(shop)).first() is not None:
+        link, action = "/listings?status=not_linked", _("See the listings")
     return Step(
         _("Match SKUs"),
         _("A sold article is found in your shop by its SKU, which must be the same in both places."),
@@ -71,6 +74,11 @@ def _skus(s: Session, shop: Shop) -> Step:
         link,
         action,
     )
+
+
+def _not_linked(shop: Shop) -> Any:
+    wanted = (Listing.shop_id == shop.id, Listing.live.is_(True), Listing.status == ListingStatus.NOT_LINKED)
+    return select(Listing.id).where(*wanted).limit(1)
 
 
 def _notifications(s: Session, shop: Shop) -> Step:

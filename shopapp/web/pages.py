@@ -18,6 +18,7 @@ FAMILIES = (
     "backfills",
     "listings",
     "skus",
+    "sku_files",
     "order_product",
     "inbox",
     "settings",

@@ -42,6 +42,7 @@ TOASTS = {
     "backfill_stopped": N_("Import of older orders stopped"),
     "sku_mapped": N_("Mapping saved; orders that wait for it are tried now"),
     "sku_unmapped": N_("Mapping deleted"),
+    "skus_imported": N_("Mappings saved; orders that wait for them are tried now"),
     "product_chosen": N_("Product saved for this order"),
     "product_gone": N_("This product is no longer found. Search again."),
 }
