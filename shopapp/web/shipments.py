@@ -82,8 +82,10 @@ def _shown(s: Session, order: Order, row: Shipment) -> Shown:
     channel = registry().get(order.channel)
     called = channel.carrier(row.carrier) if channel is not None and channel.shipping is not None else None
     there = ""
-    if called is not None and called.name != row.carrier:
-        there = called.name if called.known else _("%(code)s (%(name)s)", code=called.code, name=called.name)
+    if called is not None and called.known:
+        there = called.name if called.name != row.carrier else ""
+    elif called is not None and row.carrier:
+        there = f"{called.code} ({called.name})"
     reason = _(REASONS[row.cause]) if row.state == ShipmentState.WITHDRAWN and row.cause in REASONS else ""
     if row.state == ShipmentState.SENT and row.cause == outcome.CANCELLED:
         reason = _(CANCELLED_THERE)
