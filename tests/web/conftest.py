@@ -29,7 +29,19 @@ USER = "71"
 
 
 # Test files whose pages are watched for queries that forget the shop.
-WATCHED = ("orders", "order", "home", "plan", "inbox", "accounts", "backfills", "settings", "skus", "order_product")
+WATCHED = (
+    "orders",
+    "order",
+    "home",
+    "plan",
+    "inbox",
+    "accounts",
+    "backfills",
+    "settings",
+    "skus",
+    "order_product",
+    "listings",
+)
 
 
 @pytest.fixture(autouse=True)
