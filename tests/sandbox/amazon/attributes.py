@@ -4,7 +4,6 @@ Amounts inside attributes are kept as text and shown as numbers. Knows no seller
 """
 
 import json
-from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
@@ -60,15 +59,15 @@ def _merged(old: Any, new: Any) -> Any:
 
 
 def patched(attributes: Attributes, patches: list[Json], site: str) -> Attributes:
-    """The attributes after the patches, made for one site.
+    """The attributes after the patches, made for one site; both are used up by this.
 
     `replace` sets a whole attribute: what stood beside the named value (a lead time, prices for companies) is gone.
     `merge` changes what it names only. Other sites' elements stay either way.
     """
-    after = deepcopy(attributes)
+    after = dict(attributes)
     for patch in patches:
         name = patch["path"].removeprefix("/attributes/").split("/")[0]
-        held, given = after.get(name, []), deepcopy(patch.get("value") or [])
+        held, given = after.get(name, []), patch.get("value") or []
         match patch["op"]:
             case "merge":
                 for element in given:

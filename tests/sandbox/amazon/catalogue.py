@@ -5,9 +5,10 @@ What the API accepts is a submission; it is applied when it is due, and only the
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from tests.sandbox.amazon import attributes
@@ -69,6 +70,12 @@ class Listing:
         return any("enforcements" in one for one in self.issues)
 
 
+@lru_cache(maxsize=20_000)
+def read_only(text: str) -> Any:
+    """Attributes to look at and never to change: thousands of listings have the same."""
+    return attributes.from_text(text)
+
+
 def listing_of(row: Any, read: Callable[[str], Attributes] = attributes.from_text) -> Listing:
     """A row of the store."""
     names = ("sku", "asin", "listing_id", "title", "description", "product_type", "made", "changed")
@@ -100,6 +107,16 @@ class Catalogue:
         self.settle(sku)
         row = self.store.one("SELECT * FROM listing WHERE seller = ? AND sku = ?", self.id, sku)
         return listing_of(row) if row is not None else None
+
+    def held(self, sku: str) -> Listing | None:
+        """One listing as it is stored, to look at and never to change."""
+        return self.held_of([sku]).get(sku)
+
+    def held_of(self, skus: Sequence[str]) -> dict[str, Listing]:
+        """Several listings by SKU, as they are stored, to look at and never to change."""
+        marks = ", ".join("?" * len(skus))
+        rows = self.store.all(f"SELECT * FROM listing WHERE seller = ? AND sku IN ({marks})", self.id, *skus)
+        return {row["sku"]: listing_of(row, read_only) for row in rows}
 
     def make(self, wish: Json) -> list[str]:
         """Make listings, many at once if `count` is given; answers the SKUs of the first ten. Raises ValueError."""
@@ -210,6 +227,10 @@ class Catalogue:
         rows = self.store.all("SELECT * FROM refusal WHERE seller = ? AND sku = ?", self.id, sku)
         found = [json.loads(row["body"]) for row in rows if row["field"] in fields | {"any"}]
         return [one["issue"] for one in found if one["late"] == late]
+
+    def refusing(self) -> set[str]:
+        """The SKUs with any refusal."""
+        return {row["sku"] for row in self.store.all("SELECT sku FROM refusal WHERE seller = ?", self.id)}
 
     def submit(self, sku: str, patches: list[Json], site: str, source: str, due: float, uid: str) -> None:
         """Accept patches; they are applied at `due`. Those of one way stay in the order they came in."""

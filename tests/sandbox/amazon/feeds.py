@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 from tests.sandbox.amazon import answers, attributes
 from tests.sandbox.amazon.applier import Applier
 from tests.sandbox.amazon.attributes import Json
-from tests.sandbox.amazon.catalogue import Catalogue
+from tests.sandbox.amazon.catalogue import Catalogue, Listing
 from tests.sandbox.amazon.documents import LARGEST, Documents
 from tests.sandbox.amazon.jobs import Job, Jobs
 from tests.sandbox.amazon.listings import SHOWN, check, shown, sound
@@ -76,6 +76,7 @@ class Run:
         self.accepted = 0
         self.seconds = 0.0
         self._seen: set[int] = set()
+        self._refusing = catalogue.refusing()
 
     def read(self, path: Any) -> None:
         """Raises Unreadable when there is no good document."""
@@ -105,16 +106,21 @@ class Run:
             if self.feeds.world.stopping.is_set():
                 return
             with self.catalogue.store.open():
-                for index, message in enumerate(self.messages[start : start + SLICE], start):
-                    self._message(message, self.job["started"] + share * index)
+                slice_ = self.messages[start : start + SLICE]
+                skus = {str(one.get("sku")) for one in slice_ if isinstance(one, dict)}
+                held = self.catalogue.held_of(sorted(skus))
+                for index, message in enumerate(slice_, start):
+                    self._message(message, held, self.job["started"] + share * index)
 
-    def _message(self, message: Any, due: float) -> None:
+    def _message(self, message: Any, held: dict[str, Listing], due: float) -> None:
         problem = self._shape(message)
         if problem is not None:
             self._refuse(message, [attributes.issue("4000002", problem, "operationType")])
             return
-        patches = _patches(message)
-        found = check(self.catalogue, message["sku"], message.get("productType", "PRODUCT"), patches, self.site)
+        patches, listing = _patches(message), held.get(message["sku"])
+        found = check(listing, message.get("productType", "PRODUCT"), patches, self.site)
+        if message["sku"] in self._refusing:
+            found += self.catalogue.refusals(message["sku"], attributes.touched(patches), late=False)
         self._refuse(message, found)
         if any(one["severity"] == "ERROR" for one in found):
             return

@@ -134,7 +134,8 @@ def _patch(api: Api, applier: Applier, seller: Seller, seller_id: str) -> Worked
         raise answers.InvalidInput("mode must be VALIDATION_PREVIEW.")
     product_type, patches = _read_patches()
     catalogue = Catalogue(api.world, seller)
-    issues = check(catalogue, sku, product_type, patches, site)
+    issues = check(catalogue.held(sku), product_type, patches, site)
+    issues += catalogue.refusals(sku, attributes.touched(patches), late=False)
     bad = any(one["severity"] == "ERROR" for one in issues)
     uid = uuid.uuid4().hex
     status = "INVALID" if bad else "VALID" if mode else "ACCEPTED"
@@ -172,17 +173,15 @@ def sound(patch: Any) -> bool:
     return shaped and not set(patch) - {"op", "path", "value"} and all(isinstance(one, dict) for one in value)
 
 
-def check(catalogue: Catalogue, sku: str, product_type: str, patches: list[Json], site: str) -> list[Json]:
-    """What Amazon says at once against patches of a SKU; the ones with severity ERROR refuse them."""
-    listing = catalogue.find(sku)
+def check(listing: Listing | None, product_type: str, patches: list[Json], site: str) -> list[Json]:
+    """What Amazon says at once against patches of a listing; an issue with severity ERROR refuses them."""
     if listing is None:
         text = "This SKU does not exist in the Amazon catalog. Your inventory data cannot be processed."
         return [attributes.issue("13013", text, "sku")]
     if product_type not in (ANY_TYPE, listing.product_type):
         text = f"The product type '{product_type}' is not the one of this listing."
         return [attributes.issue("90000901", text, "product_type")]
-    told = attributes.faults(patches, site, listing.channel)
-    return told + catalogue.refusals(sku, attributes.touched(patches), late=False)
+    return attributes.faults(patches, site, listing.channel)
 
 
 def _search(api: Api, seller: Seller, seller_id: str) -> Worked:

@@ -14,8 +14,7 @@ from flask import Flask, Response, request
 
 from tests.sandbox.amazon import answers
 from tests.sandbox.amazon.applier import Applier
-from tests.sandbox.amazon.attributes import from_text
-from tests.sandbox.amazon.catalogue import Listing, listing_of
+from tests.sandbox.amazon.catalogue import Listing, listing_of, read_only
 from tests.sandbox.amazon.documents import Documents
 from tests.sandbox.amazon.jobs import Job, Jobs
 from tests.sandbox.amazon.orders import Api
@@ -66,29 +65,22 @@ class Reports:
         for page in store_of(self.world).pages(seller_id):
             if self.world.stopping.is_set():
                 return
-            yield [line_of(listing, site) for row in page if site in (listing := listing_of(row, _read)).sites]
-
-
-@lru_cache(maxsize=10_000)
-def _read(text: str) -> Any:
-    """Attributes to look at and never to change: thousands of listings have the same."""
-    return from_text(text)
+            yield [line_of(listing, site) for row in page if site in (listing := listing_of(row, read_only)).sites]
 
 
 def line_of(listing: Listing, site: str) -> str:
     """One row of the table."""
-    price, own = listing.price(site), listing.channel == "DEFAULT"
-    sold_out = own and not listing.quantity
+    price, quantity, own = listing.price(site), listing.quantity, listing.channel == "DEFAULT"
+    sold_out = own and not quantity
     status = "Incomplete" if listing.suppressed or price is None else "Inactive" if sold_out else "Active"
-    day = iso_of(listing.made)
     told = {
-        "item-name": listing.title,
-        "item-description": listing.description,
+        "item-name": _flat(listing.title),
+        "item-description": _flat(listing.description),
         "listing-id": listing.listing_id,
-        "seller-sku": listing.sku,
+        "seller-sku": _flat(listing.sku),
         "price": _amount(price),
-        "quantity": str(listing.quantity) if own and listing.quantity is not None else "",
-        "open-date": f"{day[8:10]}/{day[5:7]}/{day[:4]} {day[11:19]} GMT",
+        "quantity": str(quantity) if own and quantity is not None else "",
+        "open-date": _opened(listing.made),
         "item-is-marketplace": "y",
         "product-id-type": "1",
         "item-condition": "11",
@@ -99,8 +91,13 @@ def line_of(listing: Listing, site: str) -> str:
         "merchant-shipping-group": "Migrated Template" if own else "",
         "status": status,
     }
-    # A table without quoting cannot hold a tab or a line's end; quotes stand as they are.
-    return "\t".join(_flat(told.get(name, "")) for name in COLUMNS) + "\n"
+    return "\t".join([told.get(name, "") for name in COLUMNS]) + "\n"
+
+
+@lru_cache(maxsize=1_000)
+def _opened(seconds: float) -> str:
+    day = iso_of(seconds)
+    return f"{day[8:10]}/{day[5:7]}/{day[:4]} {day[11:19]} GMT"
 
 
 def _amount(price: Decimal | None) -> str:
@@ -108,6 +105,7 @@ def _amount(price: Decimal | None) -> str:
 
 
 def _flat(text: str) -> str:
+    # A table without quoting cannot hold a tab or a line's end; quotes stand as they are.
     return text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
 
 
