@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from marketplaces.data import Money
@@ -129,12 +130,19 @@ def bind(s: Session, row: Order, shop: Shop, gid: str, name: str, how: Bound, to
 
 def _mark_account(s: Session, account_id: int, now: datetime) -> None:
     """Its last import. Not while a poll holds the account and waits for this order: one of the two would be undone."""
-    older = or_(Account.imported_at.is_(None), Account.imported_at < now - ABOUT)
-    free = select(Account.id).where(Account.id == account_id, older)
-    if db.locks_rows(s):
+    mark = _marking(db.locks_rows(s))
+    s.connection().execute(mark, {"mine": account_id, "older_than": now - ABOUT, "imported": now})
+
+
+@cache
+def _marking(locking: bool) -> Any:
+    accounts: Any = Account.__table__
+    at = accounts.c.imported_at
+    older = or_(at.is_(None), at < bindparam("older_than", type_=at.type))
+    free = select(accounts.c.id).where(accounts.c.id == bindparam("mine"), older)
+    if locking:
         free = free.with_for_update(skip_locked=True, key_share=True)
-    marked = update(Account).where(Account.id.in_(free)).values(imported_at=now)
-    s.execute(marked.execution_options(synchronize_session=False))
+    return update(accounts).where(accounts.c.id.in_(free)).values(imported_at=bindparam("imported", type_=at.type))
 
 
 def cancelled(s: Session, row: Order, at: datetime) -> None:

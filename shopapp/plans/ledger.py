@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Row, func, or_, select
+from sqlalchemy import Engine, Row, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from marketplaces.money import Money
@@ -187,9 +187,15 @@ def limit_of(shop: Shop) -> Money:
 
 
 def _sum(s: Session, shop_id: int, since: datetime, until: datetime) -> int:
-    mine = (UsageEntry.shop_id == shop_id, UsageEntry.at >= since, UsageEntry.at < until)
-    found = select(func.coalesce(func.sum(UsageEntry.gmv_minor), 0)).where(*mine, UsageEntry.credited_at.is_(None))
-    return int(s.execute(found).scalar_one() or 0)
+    return int(s.scalar(_SUM, {"mine": shop_id, "since": since, "until": until}) or 0)
+
+
+_SUM = select(func.coalesce(func.sum(UsageEntry.gmv_minor), 0)).where(
+    UsageEntry.shop_id == bindparam("mine"),
+    UsageEntry.at >= bindparam("since", type_=UsageEntry.at.type),
+    UsageEntry.at < bindparam("until", type_=UsageEntry.at.type),
+    UsageEntry.credited_at.is_(None),
+)
 
 
 def _forecast(used: Money, limit: Money, since: datetime, reset_at: datetime, now: datetime) -> datetime | None:
@@ -204,10 +210,12 @@ def _forecast(used: Money, limit: Money, since: datetime, reset_at: datetime, no
 
 def in_flight(s: Session, shop: Shop, besides: int | None = None) -> Money:
     """Value of orders being sent right now: they will count in a moment, so the gate counts them already."""
-    sending = select(Order.total_minor, Order.currency).where(
-        Order.shop_id == shop.id, Order.state == OrderState.SENDING, Order.id != (besides or 0)
-    )
-    return _worth(s, s.execute(sending))
+    return _worth(s, s.execute(_SENDING, {"mine": shop.id, "besides": besides or 0}))
+
+
+_SENDING = select(Order.total_minor, Order.currency).where(
+    Order.shop_id == bindparam("mine"), Order.state == OrderState.SENDING, Order.id != bindparam("besides")
+)
 
 
 def coming(s: Session, shop: Shop) -> Money:

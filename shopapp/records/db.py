@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask
@@ -26,8 +27,10 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    TextClause,
     TypeDecorator,
     and_,
+    bindparam,
     cast,
     event,
     func,
@@ -52,6 +55,7 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
+TOGETHER = 32  # rows in one statement of `add_up`
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 _engine: Engine | None = None
 _open = threading.local()
@@ -217,11 +221,16 @@ def upsert(
 
 def insert_new(s: Session, model: type[Base], row: dict[str, Any], *, key: Sequence[str]) -> bool:
     """Insert one row unless `key` (columns of a unique constraint) exists; whether it was new."""
-    make: Any = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
-    key_column = next(iter(model.__table__.primary_key))
-    statement = make(model.__table__).values(**row).on_conflict_do_nothing(index_elements=list(key))
+    statement = _inserting(s.get_bind().dialect.name, model, tuple(key))
+    return s.execute(statement, row).first() is not None
+
+
+@lru_cache(maxsize=64)
+def _inserting(dialect: str, model: type[Base], key: tuple[str, ...]) -> Any:
+    make: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = make(model.__table__).on_conflict_do_nothing(index_elements=list(key))
     # The row count of such a statement is not to be had on PostgreSQL; what it gives back is.
-    return s.execute(statement.returning(key_column)).first() is not None
+    return statement.returning(next(iter(model.__table__.primary_key)))
 
 
 def keep(model: type[Base], rows: Sequence[dict[str, Any]], *, key: Sequence[str]) -> None:
@@ -238,12 +247,27 @@ def keep(model: type[Base], rows: Sequence[dict[str, Any]], *, key: Sequence[str
 
 
 def add_up(s: Session, model: type[Base], rows: Sequence[dict[str, Any]], *, key: Sequence[str], total: str) -> None:
-    """Add the `total` of each row to the stored one of the same `key`; a row that is not there yet begins with it."""
-    make: Any = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
+    """Add the `total` of each row to the stored one of the same `key`; a row that is not there yet begins with it.
+
+    The rows are taken in their order, in as few statements as may be.
+    """
+    for start in range(0, len(rows), TOGETHER):
+        some = rows[start : start + TOGETHER]
+        values = {f"{name}_{at}": value for at, row in enumerate(some) for name, value in row.items()}
+        s.connection().execute(_adding(model, tuple(key), total, len(some)), values)
+
+
+@lru_cache(maxsize=256)
+def _adding(model: type[Base], key: tuple[str, ...], total: str, count: int) -> TextClause:
+    """Written out, because SQLAlchemy would put such a statement together anew each time; both dialects read it."""
     table: Any = model.__table__
-    statement = make(table)
-    more = {total: table.c[total] + statement.excluded[total]}
-    s.connection().execute(statement.on_conflict_do_update(index_elements=list(key), set_=more), list(rows))
+    names = (*key, total)
+    rows = ", ".join("(" + ", ".join(f":{name}_{at}" for name in names) + ")" for at in range(count))
+    more = f"{total} = {table.name}.{total} + excluded.{total}"
+    into = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {rows}"  # noqa: S608  # names of our own columns
+    words = f"{into} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {more}"
+    typed = [bindparam(f"{name}_{at}", type_=table.c[name].type) for at in range(count) for name in names]
+    return text(words).bindparams(*typed)
 
 
 def floor_to_minutes(s: Session, moment: Any, minutes: int) -> ColumnElement[datetime]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from shopapp import clock
@@ -15,6 +15,9 @@ from shopapp.records.models import Incident, Shop, ShopStatus
 from shopapp.verdict.table import OPENING, OURS, PERMISSION, Verdict, judge, words_of
 
 log = logging.getLogger(__name__)
+_OPEN_ABOUT_IT = select(Incident.kind).where(
+    Incident.shop_id == bindparam("mine"), Incident.subject == "shop", Incident.resolved_at.is_(None)
+)
 
 
 def apply_shop(s: Session, shop: Shop, error: Exception) -> Verdict:
@@ -47,8 +50,7 @@ def shop_works(s: Session, shop: Shop, *, permitted: bool = False) -> None:
         journal.note(s, shop.id, "shop", "shop_works", before=before)
         event(log, "shop_works", shop=shop.id, before=before)
     healed = (OPENING, OURS, *((PERMISSION,) if permitted else ()))
-    found = select(Incident.kind).where(
-        Incident.shop_id == shop.id, Incident.subject == "shop", Incident.resolved_at.is_(None)
-    )
-    for kind in set(s.scalars(found)) & set(healed):  # one look finds out whether there is anything, mostly not
+    for kind in set(s.scalars(_OPEN_ABOUT_IT, {"mine": shop.id})) & set(
+        healed
+    ):  # one look finds out whether there is anything, mostly not
         incidents.resolve(s, shop.id, kind, "shop", "works_again")

@@ -124,7 +124,7 @@ def pieces(order: Order) -> dict[str, int]:
     return found
 
 
-@settings(max_examples=int(os.environ.get("RANDOM_ORDERS", "2000")), deadline=None)
+@settings(max_examples=int(os.environ.get("RANDOM_ORDERS", "500")), deadline=None)
 @given(orders())
 def test_random_orders_come_to_their_total(made: tuple[dict[str, Any], bool]) -> None:
     raw, on_top = made
