@@ -5,7 +5,7 @@ Written from the vendor's contract and documentation; it imports nothing of the 
 
 from flask import Blueprint, Flask
 
-from tests.sandbox.shopify import control, graphql, tokens
+from tests.sandbox.shopify import bulk, control, graphql, tokens
 from tests.sandbox.shopify.orders import settle_all
 from tests.sandbox.shopify.webhooks import sender_of
 from tests.sandbox.world import World
@@ -17,5 +17,7 @@ def register(app: Flask, world: World) -> None:
     tokens.register(part, world)
     graphql.register(part, world)
     control.register(part, world)
+    bulk.register(part, world)
     app.register_blueprint(part)
     sender_of(world).chores.append(lambda: settle_all(world))
+    sender_of(world).chores.append(lambda: bulk.settle_all(world))

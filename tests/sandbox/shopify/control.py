@@ -27,7 +27,7 @@ def described(shop: Shop) -> Record:
 
 def everything(shop: Shop) -> Record:
     """All that a judge or a person wants to see of a shop."""
-    data = {name: value for name, value in shop.data.items() if name not in ("tokens", "chunks", "jobs")}
+    data = {name: value for name, value in shop.data.items() if name not in ("tokens", "chunks", "jobs", "bulk")}
     variants = [
         {
             "variant_id": one["id"],
@@ -96,6 +96,10 @@ def _create_per_minute(shop: Shop, value: Any) -> None:
     shop.settings["create_per_minute"] = None if value is None else int(value)
 
 
+def _bulk_error(shop: Shop, value: Any) -> None:
+    shop.settings["bulk_error"] = None if value is None else str(value)
+
+
 def _locations(shop: Shop, value: Any) -> None:
     shop.data["locations"] = [location(shop.world, one) for one in value]
 
@@ -127,6 +131,7 @@ SETTINGS: dict[str, Callable[[Shop, Any], None]] = {
     "cancel_seconds": _number("cancel_seconds"),
     "bulk_seconds": _number("bulk_seconds"),
     "bulk_parallel": _number("bulk_parallel"),
+    "bulk_error": _bulk_error,
     "email": _profile("email"),
     "contact_email": _profile("contact_email"),
     "title": _profile("title"),

@@ -10,7 +10,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from tests.sandbox.clock import iso, parse_instant
-from tests.sandbox.shopify import catalogue_queries, order_create, orders, views
+from tests.sandbox.shopify import bulk, catalogue_queries, order_create, orders, views
 from tests.sandbox.shopify.connections import connection
 from tests.sandbox.shopify.fulfillments import order_view
 from tests.sandbox.shopify.schema import Info, Resolver
@@ -203,6 +203,7 @@ RESOLVERS: dict[tuple[str, str], Resolver] = {
     ("QueryRoot", "currentAppInstallation"): installation,
     ("QueryRoot", "locations"): locations,
     **catalogue_queries.RESOLVERS,
+    **bulk.RESOLVERS,
     ("QueryRoot", "order"): order_by_id,
     ("QueryRoot", "orders"): order_list,
     ("QueryRoot", "orderByIdentifier"): order_by_identifier,
