@@ -29,6 +29,9 @@ def read(admin: Admin, *, interactive: bool = False) -> dict[str, Any]:
         "taxes_included": bool(profile.get("taxesIncluded")),
         "development": bool(plan.get("partnerDevelopment")),
         "location_count": sum(1 for place in places if place.get("isActive")),
+        "locations": {
+            clean(place.get("id"), 64): clean(place.get("name"), 100) for place in places if place.get("isActive")
+        },
     }
 
 

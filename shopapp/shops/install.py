@@ -126,7 +126,7 @@ _NOT_NULL = tuple(
 def _default(name: str) -> object:
     default = Shop.__table__.columns[name].default
     assert default is not None, f"shop.{name} has no default"
-    return default.arg  # all of these are plain values
+    return default.arg(None) if default.is_callable else default.arg  # an empty list or mapping is made anew
 
 
 def _complete(shop_id: int) -> None:

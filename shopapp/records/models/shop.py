@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import JSON, String
 from sqlalchemy.orm import Mapped
 
 from shopapp.records.db import Base, Moment, personal, plain
@@ -38,6 +39,7 @@ class Shop(Due, Base):
     taxes_included: Mapped[bool] = plain(default=False)
     development: Mapped[bool] = plain(default=False)
     location_count: Mapped[int] = plain(default=0)
+    locations: Mapped[dict[str, Any]] = plain(JSON, default=dict, server_default="{}")  # gid -> name, active ones
     status: Mapped[str] = plain(String(16), default=ShopStatus.ACTIVE)
     status_words: Mapped[str] = plain(String(500), default="")
     installed_at: Mapped[datetime] = plain(Moment)
