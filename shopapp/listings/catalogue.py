@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from marketplaces.errors import Rejected, RemoteError
+from marketplaces.errors import Rejected, RemoteError, Transient
 from shopapp import clock, verdict
 from shopapp.listings import duties, spool, variants
 from shopapp.listings.variants import Seen
@@ -132,6 +132,9 @@ def _fetch(mine: Claim, task: Task) -> bool:
     if run.url:
         with bulk.fetch(run.url) as saved:
             count = spool.fill(task.name, saved.lines(bulk.CAP))
+        if count < run.objects:
+            spool.drop(task.name)
+            raise Transient(f"{count} of {run.objects} lines came", call="bulk result")
     else:
         spool.fill(task.name, ())
     with db.writing() as s:

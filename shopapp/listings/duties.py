@@ -149,7 +149,9 @@ def _queue(s: Session, account: Account, site: str, user: str) -> int:
 
 
 def _forget(s: Session) -> None:
-    old = (ListingRun.kind == KIND, ListingRun.ended_at < clock.now() - KEPT)
+    # The newest stays: SQLite would give its key to the next one, and listings are marked by it.
+    newest = select(func.max(ListingRun.id)).scalar_subquery()
+    old = (ListingRun.kind == KIND, ListingRun.ended_at < clock.now() - KEPT, ListingRun.id < newest)
     s.execute(delete(ListingRun).where(*old).execution_options(synchronize_session=False))
 
 

@@ -25,11 +25,12 @@ CAP = 2_000_000_000  # bytes as they arrive
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where a run stands. `url` is "" while it is under way and when it found nothing."""
+    """Where a run stands. `url` is "" while it is under way and when it found nothing; `objects`: lines of the result."""
 
     done: bool
     failed: str = ""  # Shopify's word for why there is nothing to fetch
     url: str = ""
+    objects: int = 0
 
 
 def begin(admin: Admin, document: str) -> str:
@@ -57,7 +58,8 @@ def look(admin: Admin, run_id: str) -> Run:
         return Run(False)
     if status != "COMPLETED":
         return Run(True, clean(f"{status} {told.get('errorCode') or ''}", 100))
-    return Run(True, "", str(told.get("url") or ""))
+    objects = str(told.get("objectCount") or "0")
+    return Run(True, "", str(told.get("url") or ""), int(objects) if objects.isdigit() else 0)
 
 
 def fetch(url: str) -> Saved:
