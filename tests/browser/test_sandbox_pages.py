@@ -53,6 +53,40 @@ def test_the_tools_make_a_product_orders_and_a_dead_login(sample: SampleApp, new
     assert (seller["orders"], seller["authorisation"]) == (2, "expired")
 
 
+def test_the_tools_change_a_product_and_make_amazon_refuse_it(sample: SampleApp, new_page: Any, embedded: Any) -> None:
+    start = new_page()
+    start.goto(sample.admin)
+    start.locator("#new-seller input[name=name]").fill("Refusing Trading")
+    start.get_by_role("button", name="Create a seller").click()
+    start.locator("#sellers li", has_text="Refusing Trading").wait_for()
+    seller = next(one["seller_id"] for one in told(sample, "amazon/sellers") if one["name"] == "Refusing Trading")
+    page, _ = embedded()
+    page.get_by_role("button", name="Sandbox").click()
+    page.locator("#seller option", has_text="Refusing Trading").wait_for(state="attached")
+    page.locator("#seller").select_option(seller)
+    said = page.locator("#tools-said")
+    page.locator("[data-tool=product] input[name=sku]").fill("JUG-1")
+    page.get_by_role("button", name="Add product").click()
+    said.get_by_text("Added JUG-1").wait_for()
+    for form in ("listing", "change"):
+        page.locator(f"[data-tool={form}] input[name=sku]").fill("JUG-1")
+    page.get_by_role("button", name="List it at Amazon").click()
+    said.get_by_text("Amazon lists JUG-1 now.").wait_for()
+    page.locator("[data-tool=change] input[name=available]").fill("0")
+    page.locator("[data-tool=change] input[name=price]").fill("7.5")
+    page.get_by_role("button", name="Change it").click()
+    said.get_by_text("JUG-1: stock 0, price 7.50.").wait_for()
+    page.get_by_role("button", name="Refuse its changes").click()
+    said.get_by_text("Amazon refuses every change of JUG-1").wait_for()
+    assert [one["sku"] for one in told(sample, f"amazon/sellers/{seller}/refusals")] == ["JUG-1"]
+    page.get_by_role("button", name="Take them again").click()
+    said.get_by_text("Amazon takes changes of JUG-1 again.").wait_for()
+    page.get_by_role("button", name="What Amazon has").click()
+    said.get_by_text("Amazon has JUG-1 at 19.90, quantity 10.").wait_for()
+    page.get_by_role("button", name="Delete it").click()
+    said.get_by_text("Deleted JUG-1.").wait_for()
+
+
 def test_the_shops_own_lists_show_what_is_in_it(sample: SampleApp, new_page: Any, axe: Any) -> None:
     body = json.dumps({"sku": "CUP-1", "title": "Cup", "price": "7.50", "available": 3}).encode()
     wish = urllib.request.Request(

@@ -52,7 +52,46 @@
     return one;
   }
   $("seller").addEventListener("change", manage);
+  const chosen = (data) => {
+    const sku = data.sku || $("skus").options[0]?.value;
+    if (!sku) throw new Error("the shop has no product yet: add one below");
+    return sku;
+  };
+  const variant = (sku) => `shops/${page.domain}/variants/sku:${encodeURIComponent(sku)}`;
   const acts = {
+    change: async (data, button) => {
+      const sku = chosen(data);
+      if (button?.value === "delete") {
+        await call("DELETE", variant(sku));
+        return `Deleted ${sku}.`;
+      }
+      const wish = {};
+      if (data.available !== "") wish.available = Number(data.available);
+      if (data.price) wish.price = data.price;
+      if (!Object.keys(wish).length) throw new Error("say what the stock or the price shall be");
+      const now = await call("PATCH", variant(sku), wish);
+      return `${sku}: stock ${now.available}, price ${now.price}.`;
+    },
+    listing: async (data, button) => {
+      const sku = chosen(data);
+      const mine = `amazon/sellers/${seller()}`;
+      if (button?.value === "list") {
+        const here = await call("GET", variant(sku));
+        await call("POST", `${mine}/listings`, { sku, price: here.price, quantity: here.available, title: sku });
+        return `Amazon lists ${sku} now.`;
+      }
+      if (button?.value === "refuse") {
+        await call("POST", `${mine}/refusals`, { sku });
+        return `Amazon refuses every change of ${sku} from now on.`;
+      }
+      if (button?.value === "allow") {
+        const { removed } = await call("DELETE", `${mine}/refusals?sku=${encodeURIComponent(sku)}`);
+        return removed ? `Amazon takes changes of ${sku} again.` : `Amazon did not refuse ${sku}.`;
+      }
+      const there = await call("GET", `${mine}/listing/${encodeURIComponent(sku)}`);
+      const prices = Object.values(there.prices).join(", ");
+      return `Amazon has ${sku} at ${prices}, quantity ${there.quantity ?? "of its own"}.`;
+    },
     product: async (data) => {
       await call("POST", `shops/${page.domain}/products`, {
         ...data,
@@ -63,8 +102,7 @@
     },
     order: async (data, button) => {
       const stranger = button?.name === "unknown" && `UNKNOWN-${Math.floor(Math.random() * 9000 + 1000)}`;
-      const sku = stranger || data.sku || $("skus").options[0]?.value;
-      if (!sku) throw new Error("the shop has no product yet: add one below");
+      const sku = stranger || chosen(data);
       const wish = { count: Number(data.count), sku, price: data.price };
       const { order_ids: ids } = await call("POST", `amazon/sellers/${seller()}/orders`, wish);
       const wait = manage().visible_lag_seconds;
