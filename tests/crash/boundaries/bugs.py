@@ -15,6 +15,7 @@ from shopapp.alerts import outbox
 from shopapp.orders import job, place, poll
 from shopapp.records import db
 from shopapp.records.models import Account, Mail, MailState
+from shopapp.shipments import send
 from shopapp.shopify_admin import wire
 from shopapp.work import bell, claim, schedule
 from tests.crash.boundaries.stage import Stage
@@ -51,6 +52,10 @@ def _cursor_first(_: Stage) -> None:
 
 def _no_look_up(_: Stage) -> None:
     _swap(place, "_look", lambda *_: None)
+
+
+def _no_look_at_the_marketplace(_: Stage) -> None:
+    _swap(send, "_is_there", lambda _job: False)
 
 
 def _no_settle_time(_: Stage) -> None:
@@ -126,6 +131,12 @@ BUGS: Mapping[str, Bug] = {
     "cursor-first": Bug("the cursor is saved before the orders", _cursor_first, ("import", "unique"), "commit of"),
     "no-look-up": Bug(
         "nothing is looked up before it is sent again", _no_look_up, ("import", "not-unique"), "OrderCreate"
+    ),
+    "shipment-no-look": Bug(
+        "a package is reported again without a look",
+        _no_look_at_the_marketplace,
+        ("shipment-reset", "unique"),
+        "confirmShipment",
     ),
     "no-settle-time": Bug(
         "an unanswered send is repeated at once", _no_settle_time, ("import-late", "not-unique"), "OrderCreate"

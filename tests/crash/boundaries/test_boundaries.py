@@ -66,6 +66,12 @@ def test_an_answer_lost_and_a_crash_besides_lose_and_double_nothing(tallies: dic
     assert harm(of(tallies["singles"], "import-reset", "import-502", "import-late", "backfill")) == []
 
 
+def test_a_shipment_is_confirmed_once_with_its_newest_number_whatever_dies(tallies: dict[str, list[Tally]]) -> None:
+    shipments = of(tallies["singles"], "shipment", "shipment-reset", "shipment-corrected")
+    assert harm(shipments) == []
+    assert sum(one["kills"] for one in shipments) > 10
+
+
 def test_shopifys_messages_survive_every_crash_and_come_again_until_acknowledged(
     tallies: dict[str, list[Tally]],
 ) -> None:
@@ -106,7 +112,7 @@ def test_a_second_crash_during_the_recovery_changes_nothing(tallies: dict[str, l
 
 
 def test_the_judge_turns_red_on_sown_bugs(tmp_path: Path) -> None:
-    """A few points of the right kind are enough for these; all eight: `python -m tests.crash.boundaries --bugs`."""
+    """A few points of the right kind are enough for these; all nine: `python -m tests.crash.boundaries --bugs`."""
     sown = ("no-look-up", "no-settle-time", "sent-again", "marked-first")
     status, seen = enumerate_(tmp_path, "--near", "--share", "0.4", "--seed", "3", *(f"--bug={name}" for name in sown))
     assert status == 0
