@@ -28,3 +28,9 @@ def test_backfill() -> None:
     found = bench("backfill", "--tiny")
     assert (found["doubled"], found["refused_after_probe"], found["throttled_after_probe"]) == (0, 0, 0)
     assert found["pages"] == 2
+
+
+def test_listings() -> None:
+    found = bench("listings", "--tiny")
+    assert (found["linked"], found["refused_429"]) == (1500, 0)
+    assert 0 < found["worker_megabytes"] < found["limit_megabytes"]
