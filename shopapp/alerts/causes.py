@@ -13,7 +13,8 @@ from shopapp.i18n import N_
 class Cause:
     """A cause: what it is in one line, what it means, what to do next, step by step where that takes several.
 
-    `help` names the guide that goes with it; `headline` stands in place of the kind's title where that would be wrong.
+    `help` names the guide that goes with it; `headline` stands in place of the kind's title where that would be wrong;
+    `page` is where all troubles of this cause are mended at once, `page_action` what its link says.
     """
 
     key: str
@@ -23,6 +24,8 @@ class Cause:
     help: str = "connections"
     steps: tuple[str, ...] = ()
     headline: str = ""
+    page: str = ""
+    page_action: str = ""
 
 
 _OPEN = N_("Open the account '%(label)s' in the app, under Accounts.")
@@ -100,27 +103,38 @@ ACCOUNT_CAUSES = (
     ),
 )
 
+_MAPPING, _OPEN_MAPPING = "/listings/skus", N_("Open the SKU mapping")
 _COMPARE = N_("Compare the order at %(channel)s and create it by hand in Shopify if it is right.")
 ORDER_CAUSES = (
     Cause(
         "sku_unknown",
         N_("Unknown SKU: %(skus)s"),
         N_("No product in Shopify has the SKU %(skus)s."),
-        N_("Give a product in Shopify exactly this SKU. The order is then tried again by itself."),
+        N_(
+            "Give a product in Shopify exactly this SKU, or map the SKU to that of a product. "
+            "The order is then tried again by itself."
+        ),
         "skus",
+        page=_MAPPING,
+        page_action=_OPEN_MAPPING,
     ),
     Cause(
         "sku_ambiguous",
         N_("SKU found more than once: %(skus)s"),
         N_("Several products in Shopify have the SKU %(skus)s, so it is not clear which one was sold."),
-        N_("Leave the SKU at one product in Shopify only. The order is then tried again by itself."),
+        N_(
+            "Leave the SKU at one product in Shopify only, or choose the product on the order's page. "
+            "The order is then tried again by itself."
+        ),
         "skus",
+        page=_MAPPING,
+        page_action=_OPEN_MAPPING,
     ),
     Cause(
         "no_sku",
         N_("A position without SKU"),
         N_("%(channel)s sent a position that has no SKU, so it cannot be matched with a product."),
-        N_("Enter a SKU for the offer at %(channel)s. This order must be created by hand in Shopify."),
+        N_("Enter a SKU for the offer at %(channel)s. For this order, choose the product on the order's page."),
         "skus",
     ),
     Cause(

@@ -76,12 +76,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Entries with the same advice, which is then said once."""
+    """Entries with the same advice, which is then said once; `page` mends all of them, "" where each has its own."""
 
     advice: str
     steps: tuple[str, ...]
     guide: str
     entries: tuple[Entry, ...]
+    page: str = ""
+    page_action: str = ""
 
 
 @cache
@@ -168,10 +170,12 @@ def _groups(shop: Shop, entries: Sequence[Entry]) -> list[Group]:
     for entry in entries:
         key = (entry.words.advice, entry.words.steps, entry.words.guide)
         found.setdefault(key, []).append(entry)
-    return [
-        Group(advice, steps, links.admin_link(shop, guide), tuple(some))
-        for (advice, steps, guide), some in found.items()
-    ]
+    groups = []
+    for (advice, steps, guide), some in found.items():
+        words = some[0].words
+        page = links.admin_link(shop, words.page) if words.page else ""
+        groups.append(Group(advice, steps, links.admin_link(shop, guide), tuple(some), page, words.page_action))
+    return groups
 
 
 def _subject(language: str, category: str, entries: Sequence[Entry]) -> str:

@@ -51,6 +51,8 @@ class Wording:
     item: str
     channel: str
     details: str = ""
+    page: str = ""  # where all troubles of this cause are mended at once
+    page_action: str = ""
 
 
 class _Filled(dict[str, str]):
@@ -123,6 +125,8 @@ def describe(language: str, key: str, params: Mapping[str, Any], words: str = ""
         or filled.get("sku", "")
         or (filled["label"] if "account_id" in filled else ""),
         channel=filled["channel"],
+        page=cause.page if cause else "",
+        page_action=say(cause.page_action) if cause else "",
         details=" · ".join(filled[key] for key in ("code", "call", "request_id") if key in filled),
     )
 

@@ -57,6 +57,8 @@ class Line:
     link: str
     tone: str = "warning"
     count: int = 0
+    page: str = ""  # where all of them are mended at once
+    page_action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,15 @@ def gather(s: Session, shop: Shop) -> Attention:
         others = []
     lines = [*_obstacles(s, shop), *(_open(one) for one in others)]
     return Attention(
-        banner, [*lines, *_unstarted(s, shop), *_failed(s, shop), *_order_troubles(s, shop), *_not_linked(s, shop)]
+        banner,
+        [
+            *lines,
+            *_unstarted(s, shop),
+            *_failed(s, shop),
+            *_order_troubles(s, shop),
+            *_refused(s, shop),
+            *_not_linked(s, shop),
+        ],
     )
 
 
@@ -143,9 +153,22 @@ def _failed(s: Session, shop: Shop) -> list[Line]:
             f"/orders?state=failed&cause={cause}",
             "critical",
             count,
+            *_page(cause),
         )
         for cause, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     ]
+
+
+def _refused(s: Session, shop: Shop) -> list[Line]:
+    """Listings in Update Error, by cause."""
+    failed = (Listing.shop_id == shop.id, Listing.status == ListingStatus.UPDATE_ERROR, Listing.live.is_(True))
+    counted = select(Listing.cause, func.count(Listing.id)).where(*failed).group_by(Listing.cause)
+    lines = []
+    for cause, count in sorted(s.execute(counted), key=lambda one: (-one[1], one[0])):
+        found = CAUSES.get(cause) or CAUSES["listing_refused"]
+        advice = _(found.advice, channel=_("the marketplace"))
+        lines.append(Line(_(found.title), advice, "/listings?status=update_error", "critical", count))
+    return lines
 
 
 def _not_linked(s: Session, shop: Shop) -> list[Line]:
@@ -159,6 +182,11 @@ def _not_linked(s: Session, shop: Shop) -> list[Line]:
     return [
         Line(_("Listings that are not linked to a product"), advice, "/listings?status=not_linked", "warning", count)
     ]
+
+
+def _page(cause: str) -> tuple[str, str]:
+    found = CAUSES.get(cause)
+    return (found.page, _(found.page_action)) if found and found.page else ("", "")
 
 
 def _advice(cause: str, channel: str) -> str:

@@ -64,12 +64,12 @@ def _skus(s: Session, shop: Shop) -> Step:
     some = any(row.state == OrderState.IMPORTED for row in counted)
     link, action = "/help/skus", _("How SKUs are matched")
     if waiting:
-        link, action = "/orders?state=failed&cause=sku_unknown", _("See the orders")
+        link, action = "/listings/skus", _("Open the SKU mapping")
     elif s.execute(_not_linked(shop)).first() is not None:
         link, action = "/listings?status=not_linked", _("See the listings")
     return Step(
         _("Match SKUs"),
-        _("A sold article is found in your shop by its SKU, which must be the same in both places."),
+        _("A sold article is found in your shop by its SKU: the same in both places, or mapped."),
         bool(some and not waiting),
         link,
         action,

@@ -122,7 +122,8 @@ def test_failed_orders_are_counted_by_cause_and_lead_to_their_list(desk: Desk) -
     page = desk.get("/")
     assert "3 orders</s-badge> <s-link href=" in page.text
     assert "/orders?state=failed&cause=sku_unknown" in page.links
-    assert "Give a product in Shopify exactly this SKU." in page.text
+    assert "Give a product in Shopify exactly this SKU" in page.text
+    assert "/listings/skus" in page.links
     assert "Enter a SKU for the offer at Amazon." in page.text
     assert "/orders?state=failed&cause=something_of_a_newer_version" in page.links
     assert "<script>alert" not in page.html
@@ -207,7 +208,7 @@ def test_the_guide_ticks_itself_from_what_is_there_and_goes_when_done(desk: Desk
     account = desk.account()
     assert "1 of 4" in desk.get("/").text
     order = desk.order(account, "failed", cause="sku_unknown")
-    assert "/orders?state=failed&cause=sku_unknown" in desk.get("/").links
+    assert desk.get("/").links.count("/listings/skus") == 2, "the step leads there, and so does what needs attention"
     with db.writing() as s:
         row = s.get_one(Order, order)
         row.state, row.cause = "imported", ""

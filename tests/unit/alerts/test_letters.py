@@ -107,7 +107,8 @@ def test_text_and_html_hold_the_same_facts(shop_id: int, post: PostOffice) -> No
     stage.deliver()
     for kind in ("plain", "html"):
         body = post.arrived[0].body(kind)
-        for fact in ("304-0000007", "SKU-7", "My Amazon", "no such SKU", "exactly this SKU", "/apps/relay/orders/7"):
+        facts = ("304-0000007", "SKU-7", "My Amazon", "no such SKU", "exactly this SKU", "/apps/relay/orders/7")
+        for fact in (*facts, "/apps/relay/listings/skus"):
             assert fact in body, (kind, fact)
 
 
