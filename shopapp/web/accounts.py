@@ -20,7 +20,7 @@ from shopapp.alerts import incidents, wording
 from shopapp.orders import backfill, find, poll
 from shopapp.records import db
 from shopapp.records.models import Account, AccountStatus, Backfill, Incident, JournalEntry, OrderState, Restock
-from shopapp.web import completeness
+from shopapp.web import completeness, pushing
 from shopapp.web.events import Line, lines
 from shopapp.web.presentation import _, language
 from shopapp.work import bell
@@ -134,6 +134,7 @@ def edit_page(account_id: int, **more: Any) -> str:
             "journal": journal_of(s, f"account:{account.id}", 30),
             "offers_import": _offers_import(account),
             "shipping_rules": rules.of(s, account.id),
+            "pushing": pushing.section(s, account),
         }
     return render_template("accounts/edit.html", **shown, **more)
 

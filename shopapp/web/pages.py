@@ -17,6 +17,8 @@ FAMILIES = (
     "repair",
     "backfills",
     "listings",
+    "listing",
+    "pushing",
     "skus",
     "sku_files",
     "order_product",
