@@ -15,6 +15,7 @@ from shopapp.records.models import Account, AuditEntry, Order, OrderLine, OrderS
 from shopapp.skus import keep
 from shopapp.skus.keep import Pair
 from tests.web.desk import HOSTILE, Desk, install
+from tests.web.shelf import product, whole_catalogue
 
 PATH = "/listings/skus"
 TOMORROW = timedelta(days=1)
@@ -234,3 +235,44 @@ def test_what_belongs_to_another_shop_is_not_there(desk: Desk) -> None:
     with db.reading() as s:
         assert s.get(SkuMapping, mapping) is not None
         assert s.get(Account, account) is not None
+
+
+# --- guesses ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_asks_for_guesses_once_it_is_there_and_one_click_accepts_one(desk: Desk) -> None:
+    whole_catalogue(desk.shop_id)
+    product(desk.shop_id, "ABC-1", "Blue mug", 1)
+    product(install("red.myshopify.com"), "MKT.2", "Strange mug", 2)
+    blue, red = desk.account(label="Blue"), desk.account(label="Red")
+    mine, other = waits(desk, blue, "abc1"), waits(desk, red, "MKT-2")
+    (live,) = desk.get(PATH).tags("s-section", id="waiting")
+    assert float(live["data-every"]) < 1
+    part = desk.get(live["data-poll"])
+    assert "data-poll" not in part.tags("s-section", id="waiting")[0]
+    assert not part.tags("s-page")
+    assert "Blue mug" in part.text
+    assert "Strange mug" not in part.text
+    accepts = [one["value"] for one in part.tags("input", name="account")]
+    assert accepts == ["", str(blue)], "for all, or only for the account that sold it"
+    done = desk.post(PATH, marketplace_sku="abc1", store_sku="ABC-1", account="")
+    assert done.status == 303
+    assert (due(mine), due(other)) == (True, False)
+
+
+def test_while_shopify_does_not_answer_guesses_are_left_out_and_a_search_says_so(desk: Desk) -> None:
+    waits(desk, desk.account(), "abc1")
+    assert "Best guess" in desk.get(f"{PATH}/waiting").text
+    page = desk.get(f"{PATH}/new?sku=abc1&find=mug")
+    assert "Shopify does not answer" in page.text
+
+
+def test_a_search_on_the_form_maps_to_a_product_with_one_click(desk: Desk) -> None:
+    whole_catalogue(desk.shop_id)
+    product(desk.shop_id, "ABC-1", "Blue mug", 1)
+    product(desk.shop_id, "", "Blue mug without SKU", 2)
+    account = desk.account(label="Blue")
+    page = desk.get(f"{PATH}/new?sku=M-1&account={account}&find=blue")
+    assert [one["value"] for one in page.tags("input", name="store_sku")] == ["ABC-1"]
+    assert page.tags("input", name="account", value=str(account))
+    assert "without SKU" not in page.text, "a product without SKU cannot be mapped to"
