@@ -6,7 +6,6 @@ The table is what Amazon sends: columns by name, tabs between, nothing quoted, i
 import gzip
 import json
 from collections.abc import Iterator
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +13,7 @@ from flask import Flask, Response, request
 
 from tests.sandbox.amazon import answers
 from tests.sandbox.amazon.applier import Applier
-from tests.sandbox.amazon.catalogue import Listing, listing_of, read_only
+from tests.sandbox.amazon.attributes import OFFER, from_text, price_of, stock_of
 from tests.sandbox.amazon.documents import Documents
 from tests.sandbox.amazon.jobs import Job, Jobs
 from tests.sandbox.amazon.orders import Api
@@ -35,6 +34,7 @@ COLUMNS = _HEAD.split()
 # Unless the seller's state names one: the West's letters, those of the North and East, Japan's.
 CHARSETS = {"JP": "MS932"} | dict.fromkeys(("SE", "PL", "TR", "NL"), "UTF-8")
 CODECS = {"MS932": "cp932", "Cp1252": "cp1252", "UTF-8": "utf-8", "ISO-8859-1": "latin-1"}
+_BREAKS = str.maketrans("\t\r\n", "   ")
 Worked = tuple[Response, dict[str, Any]]
 
 
@@ -65,33 +65,48 @@ class Reports:
         for page in store_of(self.world).pages(seller_id):
             if self.world.stopping.is_set():
                 return
-            yield [line_of(listing, site) for row in page if site in (listing := listing_of(row, read_only)).sites]
+            yield [line for row in page if (line := line_of(row, site))]
 
 
-def line_of(listing: Listing, site: str) -> str:
-    """One row of the table."""
-    price, quantity, own = listing.price(site), listing.quantity, listing.channel == "DEFAULT"
-    sold_out = own and not quantity
-    status = "Incomplete" if listing.suppressed or price is None else "Inactive" if sold_out else "Active"
+@lru_cache(maxsize=20_000)
+def _facts(text: str, site: str) -> tuple[str, str, str, bool] | None:
+    """(price, quantity, channel, sold out) of attributes on a site; None without an offer. Thousands have the same."""
+    held = from_text(text)
+    if not any(one.get("marketplace_id") == site for one in held.get(OFFER, ())):
+        return None
+    price, (channel, quantity) = price_of(held, site), stock_of(held)
+    own = channel == "DEFAULT"
+    told = str(quantity) if own and quantity is not None else ""
+    return "" if price is None else f"{price:f}", told, channel, own and not quantity
+
+
+def line_of(row: Any, site: str) -> str:
+    """One row of the table, "" for a listing without an offer on this site."""
+    facts = _facts(row["attributes"], site)
+    if facts is None:
+        return ""
+    price, quantity, channel, sold_out = facts
+    suppressed = row["issues"] != "[]" and any("enforcements" in one for one in json.loads(row["issues"]))
     told = {
-        "item-name": _flat(listing.title),
-        "item-description": _flat(listing.description),
-        "listing-id": listing.listing_id,
-        "seller-sku": _flat(listing.sku),
-        "price": _amount(price),
-        "quantity": str(quantity) if own and quantity is not None else "",
-        "open-date": _opened(listing.made),
+        "item-name": _flat(row["title"]),
+        "item-description": _flat(row["description"]),
+        "listing-id": row["listing_id"],
+        "seller-sku": _flat(row["sku"]),
+        "price": price,
+        "quantity": quantity,
+        "open-date": _opened(row["made"]),
         "item-is-marketplace": "y",
         "product-id-type": "1",
         "item-condition": "11",
-        "asin1": listing.asin,
-        "product-id": listing.asin,
+        "asin1": row["asin"],
+        "product-id": row["asin"],
         "pending-quantity": "0",
-        "fulfillment-channel": listing.channel,
-        "merchant-shipping-group": "Migrated Template" if own else "",
-        "status": status,
+        "fulfillment-channel": channel,
+        "merchant-shipping-group": "Migrated Template" if channel == "DEFAULT" else "",
+        "status": "Incomplete" if suppressed or not price else "Inactive" if sold_out else "Active",
     }
-    return "\t".join([told.get(name, "") for name in COLUMNS]) + "\n"
+    told_of = told.get
+    return "\t".join([told_of(name, "") for name in COLUMNS]) + "\n"
 
 
 @lru_cache(maxsize=1_000)
@@ -100,13 +115,9 @@ def _opened(seconds: float) -> str:
     return f"{day[8:10]}/{day[5:7]}/{day[:4]} {day[11:19]} GMT"
 
 
-def _amount(price: Decimal | None) -> str:
-    return "" if price is None else f"{price:f}"
-
-
 def _flat(text: str) -> str:
     # A table without quoting cannot hold a tab or a line's end; quotes stand as they are.
-    return text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
+    return text.translate(_BREAKS)
 
 
 def register(app: Flask, api: Api, applier: Applier, documents: Documents) -> None:

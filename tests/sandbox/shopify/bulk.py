@@ -6,15 +6,16 @@ The file is written while the shop goes on changing, so what is fetched may be o
 import json
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from tests.sandbox.clock import iso, iso_of
-from tests.sandbox.shopify import webhooks
-from tests.sandbox.shopify.bulk_plan import ROOTS, Plan, Unfit
+from tests.sandbox.shopify import views, webhooks
+from tests.sandbox.shopify.bulk_plan import Plan, Unfit
+from tests.sandbox.shopify.bulk_ranges import Pattern
 from tests.sandbox.shopify.connections import connection
 from tests.sandbox.shopify.schema import Info, Resolver
 from tests.sandbox.shopify.search import parse_query
@@ -77,41 +78,75 @@ def begin(shop: Shop, plan: Plan, query: str, group: bool) -> Record:
 
 
 def _write(shop: Shop, plan: Plan, run: Record) -> None:
-    world, later = shop.world, list[str]()
     if not all(not shop.granted.isdisjoint(needed) for needed in plan.needed):
         run |= {"error": "ACCESS_DENIED", "written": True}
         return
-    with world.lock:
-        run["status"] = "RUNNING" if run["status"] == "CREATED" else run["status"]
-        keys, show = ROOTS[plan.root](shop)
+    writer = _Writer(shop, plan, run)
     with path_of(shop, run).open("w", encoding="utf-8") as file:
-        for start in range(0, len(keys), CHUNK):
-            if world.stopping.is_set() or run["status"] == "CANCELING":
-                break
-            lines, below = list[str](), list[str]()
-            with world.lock:
-                for key in keys[start : start + CHUNK]:
-                    _one(plan, show(key), run, lines, lines if run["group"] else below)
+        for lines in writer.pages():
             file.writelines(lines)
-            later += below
         # Not grouped, lines below others come wherever they come: here, all at the end.
-        file.writelines(later)
+        file.writelines(writer.below)
     run["written"] = True
 
 
-def _one(plan: Plan, node: Record | None, run: Record, lines: list[str], below: list[str]) -> None:
-    if node is None:
-        return
-    inner: list[str] = []
+class _Writer:
+    """The lines of one run, some at a time, so that the shop goes on between."""
 
-    def emit(record: Record, parent: str | None) -> None:
-        inner.append(json.dumps(record | {"__parentId": parent}, ensure_ascii=False) + "\n")
+    def __init__(self, shop: Shop, plan: Plan, run: Record) -> None:
+        self._shop, self._plan, self._run = shop, plan, run
+        self._lines: list[str] = []
+        self.below: list[str] = []
 
-    line = plan.project(node, node["id"], emit)
-    lines.append(json.dumps(line, ensure_ascii=False) + "\n")
-    below.extend(inner)
-    run["roots"] += 1
-    run["objects"] += 1 + len(inner)
+    def pages(self) -> Iterator[list[str]]:
+        """Every variant: those made one by one, then the ranges."""
+        variants = self._shop.catalogue.variants
+        with self._shop.world.lock:
+            self._run["status"] = "RUNNING" if self._run["status"] == "CREATED" else self._run["status"]
+            made = [one["id"] for one in variants.made()]
+        yield from self._paged(made, self._one)
+        seen = set(made)
+        for one in list(self._shop.catalogue.ranges):
+            pattern = Pattern(self._shop, self._plan, one)
+
+            def out_of(index: int, one: Record = one, pattern: Pattern = pattern) -> None:
+                key, product = gid("ProductVariant", one["variant"] + index), gid("Product", one["product"] + index)
+                if key in seen:
+                    return
+                if variants.touched(key) or self._shop.catalogue.products.touched(product):
+                    self._one(key)
+                else:
+                    self._put(*pattern.lines(index))
+
+            yield from self._paged(range(one["count"]), out_of)
+
+    def _paged(self, things: Sequence[Any], work: Callable[[Any], None]) -> Iterator[list[str]]:
+        for start in range(0, len(things), CHUNK):
+            if self._shop.world.stopping.is_set() or self._run["status"] == "CANCELING":
+                return
+            with self._shop.world.lock:
+                for thing in things[start : start + CHUNK]:
+                    work(thing)
+            yield self._lines
+            self._lines = []
+
+    def _one(self, key: str) -> None:
+        variants = self._shop.catalogue.variants
+        if key not in variants:
+            return
+        below: list[str] = []
+
+        def emit(record: Record, parent: str | None) -> None:
+            below.append(json.dumps(record | {"__parentId": parent}, ensure_ascii=False) + "\n")
+
+        node = views.variant(self._shop, variants[key])
+        self._put(json.dumps(self._plan.project(node, key, emit), ensure_ascii=False) + "\n", below)
+
+    def _put(self, line: str, below: list[str]) -> None:
+        self._lines.append(line)
+        (self._lines if self._run["group"] else self.below).extend(below)
+        self._run["roots"] += 1
+        self._run["objects"] += 1 + len(below)
 
 
 def settle_all(world: World) -> None:

@@ -17,19 +17,13 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from tests.sandbox.shopify import scopes, views
-from tests.sandbox.shopify.state import Record, Shop
+from tests.sandbox.shopify import scopes
+from tests.sandbox.shopify.state import Record
 
 MOST_CONNECTIONS, DEEPEST = 5, 2
 Emit = Callable[[Record, str | None], None]
 Project = Callable[[Record, str | None, Emit], Record]
-ROOTS: dict[str, Callable[[Shop], tuple[list[str], Callable[[str], Record | None]]]] = {
-    "productVariants": lambda shop: (list(shop.catalogue.variants), lambda key: _shown_variant(shop, key)),
-}
-
-
-def _shown_variant(shop: Shop, key: str) -> Record | None:
-    return views.variant(shop, shop.catalogue.variants[key]) if key in shop.catalogue.variants else None
+ROOT = "productVariants"
 
 
 class Unfit(Exception):
@@ -37,17 +31,16 @@ class Unfit(Exception):
 
 
 class Plan:
-    """A checked query: its root field, how a node becomes lines, and the scopes it needs."""
+    """A checked query: how a node becomes lines, and the scopes it needs."""
 
     def __init__(self, schema: GraphQLSchema, text: str) -> None:
         self._schema = schema
         self.needed: list[tuple[str, ...]] = []
         self._connections = 0
         field = self._only_root(self._read(text))
-        self.root = field.name.value
-        if self.root not in ROOTS:
-            raise Unfit(f"Queries over {self.root} are not supported by this stand-in")
-        self._need("QueryRoot", self.root)
+        if field.name.value != ROOT:
+            raise Unfit(f"Queries over {field.name.value} are not supported by this stand-in")
+        self._need("QueryRoot", ROOT)
         query = schema.query_type
         assert query is not None
         self.project = self._connection(field, query, 1)

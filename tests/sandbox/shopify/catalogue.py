@@ -73,6 +73,10 @@ class Kept(Mapping[str, Record]):
         """What was made or changed one by one."""
         return [record for record in self._stored.values() if record is not None]
 
+    def touched(self, key: str) -> bool:
+        """Whether it is more than what its range would give."""
+        return key in self._stored
+
     def own(self, key: str) -> Record:
         """The record to change."""
         record = self[key]
@@ -96,8 +100,8 @@ class Catalogue:
 
     def __init__(self, part: Record) -> None:
         self.ranges: list[Record] = part.setdefault("ranges", [])
-        self.products = Kept("Product", part.setdefault("products", {}), self.ranges, "product", _product)
-        self.variants = Kept("ProductVariant", part.setdefault("variants", {}), self.ranges, "variant", _variant)
+        self.products = Kept("Product", part.setdefault("products", {}), self.ranges, "product", product_of)
+        self.variants = Kept("ProductVariant", part.setdefault("variants", {}), self.ranges, "variant", variant_of)
         self._of_product: dict[str, list[str]] = {}
         self._of_item: dict[str, str] = {}
         for variant in self.variants.made():
@@ -155,7 +159,8 @@ class Catalogue:
         return found
 
 
-def _product(one: Record, index: int) -> Record:
+def product_of(one: Record, index: int) -> Record:
+    """A product out of a range."""
     number = one["start"] + index
     return {
         "id": gid("Product", one["product"] + index),
@@ -165,7 +170,8 @@ def _product(one: Record, index: int) -> Record:
     }
 
 
-def _variant(one: Record, index: int) -> Record:
+def variant_of(one: Record, index: int) -> Record:
+    """A variant out of a range."""
     level = {"available": one["available"], "on_hand": one["available"], "committed": 0, "updated_at": one["at"]}
     return {
         "id": gid("ProductVariant", one["variant"] + index),

@@ -145,3 +145,12 @@ def test_a_large_range_is_written_within_seconds(quick):
     changed = next(one for one in found if one.get("sku") == "BULK-000002")
     level = next(one for one in found if one.get("__parentId") == changed["id"])
     assert level["quantities"][0]["quantity"] == 77
+    untouched = next(one for one in found if one.get("sku") == "BULK-004999")
+    read = quick.run("VariantsForListing", ids=[untouched["id"]])["data"]["nodes"][0]
+    assert {name: untouched[name] for name in ("sku", "price", "displayName")} == {
+        name: read[name] for name in ("sku", "price", "displayName")
+    }
+    assert untouched["product"]["id"] == read["product"]["id"]
+    assert untouched["inventoryItem"]["id"] == read["inventoryItem"]["id"]
+    below = [one["id"] for one in found if one.get("__parentId") == untouched["id"]]
+    assert below == [one["id"] for one in read["inventoryItem"]["inventoryLevels"]["nodes"]]
