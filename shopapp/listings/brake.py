@@ -89,8 +89,9 @@ def _held(account_id: int) -> tuple[Any, ...]:
 
 def _locked(s: Session, account_id: int) -> Account:
     """The account, locked: of two transactions that set listings to 0, the second sees the first."""
-    locking = {"key_share": True, "of": Account} if db.locks_rows(s) else None
-    return s.get_one(Account, account_id, with_for_update=locking)
+    if not db.locks_rows(s):
+        return s.get_one(Account, account_id)
+    return s.get_one(Account, account_id, with_for_update={"key_share": True, "of": Account})
 
 
 def _live(s: Session, account_id: int) -> int:
