@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from marketplaces.channels import registry
@@ -24,6 +24,9 @@ from shopapp.skus.match import Match
 from shopapp.work.claim import LEASE, held, release
 
 IN_FLIGHT = timedelta(seconds=5)
+_SITE = select(AccountSite.name).where(
+    AccountSite.account_id == bindparam("account"), AccountSite.site == bindparam("site")
+)
 
 
 def must_wait(s: Session, row: Order, shop: Shop, *, sure: bool = True) -> bool:
@@ -114,9 +117,7 @@ def _chosen(s: Session, row: Order, found: Sequence[Position], matches: Mapping[
 
 def _making(s: Session, row: Order, shop: Shop, sale: Sale, variants: list[str]) -> to_shopify.Making:
     channel = registry().get(row.channel)
-    site = s.scalars(
-        select(AccountSite.name).where(AccountSite.account_id == row.account_id, AccountSite.site == row.site)
-    ).first()
+    site = s.scalars(_SITE, {"account": row.account_id, "site": row.site}).first()
     rate = None
     if shop.currency and shop.currency != sale.currency:
         known = rates.rate(s, sale.currency, shop.currency, sale.created_at.date())

@@ -85,7 +85,7 @@ def _begin(mine: Claim) -> Job | None:
         row = held(s, Order, mine)
         if row is None:
             return None
-        shop = s.get_one(Shop, row.shop_id)
+        shop = db.fetch(s, Shop, row.shop_id)
         if shop.status != ShopStatus.ACTIVE:
             release(row, None if shop.status == ShopStatus.UNINSTALLED else clock.now() + SHOP_PAUSED)
             return None
@@ -191,7 +191,7 @@ def _created(job: Job, made: There) -> None:
             # Somebody else holds the row now; it will look the order up and bind it.
             event(log, "created_without_lease", logging.WARNING)
             return
-        shop = s.get_one(Shop, row.shop_id)
+        shop = db.fetch(s, Shop, row.shop_id)
         outcome.bind(s, row, shop, made.gid, made.name, "created", made.total)
         release(row, row.due_at)
         verdict.shop_works(s, shop)
@@ -202,7 +202,7 @@ def _bind_found(job: Job, found: There) -> None:
         row = held(s, Order, job.mine)
         if row is None:
             return
-        shop = s.get_one(Shop, row.shop_id)
+        shop = db.fetch(s, Shop, row.shop_id)
         if row.state not in jobs.SENDABLE:
             # It was cancelled or set aside while we looked; what is in Shopify counts.
             event(log, "found_after_all", logging.WARNING, state=row.state)

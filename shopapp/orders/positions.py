@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from marketplaces.data import Order as Sale
@@ -16,7 +17,16 @@ from shopapp.records.models import Order, OrderLine
 from shopapp.skus import mapping
 from shopapp.skus.match import Variant
 
+_COLUMNS = (OrderLine.line_id, OrderLine.chosen_gid, OrderLine.variant_title, mapping.LINE_SKU)
+_READ = mapping.with_mappings(select(*_COLUMNS), bindparam("shop"), bindparam("order"))
 KEY = 240  # characters of a marketplace's line id; what follows tells repeated ones apart
+
+_lines: Any = OrderLine.__table__
+_REMEMBER = (
+    update(_lines)
+    .where(_lines.c.order_id == bindparam("order"), _lines.c.line_id.in_(bindparam("keys", expanding=True)))
+    .values(variant_gid=bindparam("to_gid"), variant_title=bindparam("to_title"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +60,7 @@ def keys(line_ids: Iterable[str]) -> list[str]:
 
 def read(s: Session, row: Order, sale: Sale) -> tuple[Position, ...]:
     """The positions of `sale`, the order's stored version, one for each of its lines."""
-    columns = (OrderLine.line_id, OrderLine.chosen_gid, OrderLine.variant_title, mapping.LINE_SKU)
-    stored = s.execute(mapping.with_mappings(select(*columns), row.shop_id, row.id))
+    stored = s.execute(_READ, {"shop": row.shop_id, "order": row.id})
     lines = {key: (gid, title, sku) for key, gid, title, sku in stored}
     named = list(zip(keys(line.line_id for line in sale.lines), sale.lines, strict=True))
     # A version that came while the order was being sent has lines that are not in the table.
@@ -69,11 +78,9 @@ def remember(s: Session, row: Order, found: Mapping[str, Variant | None]) -> Non
     by_variant: dict[Variant | None, list[str]] = {}
     for key, variant in found.items():
         by_variant.setdefault(variant, []).append(key)
-    mine = update(OrderLine).where(OrderLine.order_id == row.id)
     for one, of in by_variant.items():
-        values = {"variant_gid": one.gid if one else "", "variant_title": one.title if one else ""}
-        these = mine.where(OrderLine.line_id.in_(of)).values(**values)
-        s.execute(these.execution_options(synchronize_session=False))
+        values = {"to_gid": one.gid if one else "", "to_title": one.title if one else ""}
+        s.connection().execute(_REMEMBER, {"order": row.id, "keys": of, **values})
 
 
 def clear(s: Session, row: Order) -> dict[str, Chosen]:

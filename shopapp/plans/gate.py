@@ -33,7 +33,7 @@ STAGGER = timedelta(milliseconds=100)
 
 def locked(s: Session, shop_id: int) -> Shop:
     """The shop, locked until the transaction ends: only one at a time hears that there is room for an order."""
-    return s.get_one(Shop, shop_id, with_for_update={"key_share": True} if db.locks_rows(s) else None)
+    return db.fetch(s, Shop, shop_id, lock=True)
 
 
 def allows(s: Session, shop: Shop, order: Order | None = None) -> bool:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -34,6 +34,7 @@ from sqlalchemy import (
     cast,
     event,
     func,
+    select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -55,6 +56,7 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
+Row = TypeVar("Row")
 TOGETHER = 32  # rows in one statement of `add_up`
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 _engine: Engine | None = None
@@ -190,6 +192,22 @@ def reading() -> Iterator[Session]:
 def open_transactions() -> int:
     """How many of our transactions this thread has open: the network may only be used at 0."""
     return getattr(_open, "count", 0)
+
+
+def fetch(s: Session, model: type[Row], row_id: int, *, lock: bool = False) -> Row:
+    """The row of this id; with `lock` as it is now, and ours until the transaction ends. NoResultFound without any.
+
+    Like `Session.get_one`, which puts its statement together anew each time: for the ways that every order takes.
+    """
+    anything: Any = model
+    row: Row = s.execute(_by_id(anything, lock and locks_rows(s)), {"row_id": row_id}).unique().scalar_one()
+    return row
+
+
+@lru_cache(maxsize=64)
+def _by_id(model: Any, locking: bool) -> Any:
+    found = select(model).where(model.id == bindparam("row_id")).execution_options(populate_existing=locking)
+    return found.with_for_update(key_share=True, of=model) if locking else found
 
 
 def upsert(

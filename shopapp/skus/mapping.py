@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, func, literal_column, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from shopapp.records.models import Order, OrderLine, SkuMapping
 
 CHUNK = 500  # SKUs in one statement
 Columns = TypeVarTuple("Columns")
+Number = int | BindParameter[int]
 
 _own, _for_all = aliased(SkuMapping), aliased(SkuMapping)
 # What a line of an order means: chosen for this order only, mapped for its account, mapped for all, or as it stands.
@@ -39,7 +40,7 @@ def meant(s: Session, shop_id: int, account_id: int, skus: Iterable[str]) -> dic
     return found
 
 
-def with_mappings(columns: Select[*Columns], shop_id: int, *order_ids: int) -> Select[*Columns]:
+def with_mappings(columns: Select[*Columns], shop_id: Number, *order_ids: Number) -> Select[*Columns]:
     """`columns` of order lines of the shop (of these orders), joined with its orders and with what `LINE_SKU` needs."""
     lines = (
         columns.join_from(OrderLine, Order, Order.id == OrderLine.order_id)
