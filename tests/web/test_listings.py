@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -50,8 +51,7 @@ def listed(desk: Desk, account_id: int, sku: str, **columns: Any) -> int:
 
 def skus(page: Page) -> list[str]:
     """The rows shown, in order."""
-    rows = page.html.split("<s-table-row>")[1:]
-    return [row.split("<s-text", 1)[1].split(">", 1)[1].split("<", 1)[0] for row in rows]
+    return re.findall(r'<s-link id="listing-\d+"[^>]*>([^<]*)<', page.html)
 
 
 def run(desk: Desk, account_id: int, state: str, **columns: Any) -> None:
