@@ -28,6 +28,11 @@ COSTS = {"OrderCreate": 10, "VariantsBySku": 35, "OrdersOfPeriod": 24}
 FX = "<Cube time='2026-11-20'>" + "".join(
     f"<Cube currency='{name}' rate='1.1'/>" for name in ("USD", "GBP", "SEK", "PLN", "CZK", "DKK")
 )
+NOTHING = {
+    "id": "gid://shopify/BulkOperation/1", "status": "COMPLETED", "errorCode": None, "createdAt": "2026-11-21T00:00:00Z",
+    "completedAt": "2026-11-21T00:00:00Z", "objectCount": "0", "rootObjectCount": "0", "fileSize": "0", "url": None,
+    "partialDataUrl": None,
+}  # fmt: skip
 _SKU = re.compile(r"sku:'([^']*)'")
 
 
@@ -164,10 +169,16 @@ def _data(world: World, name: str, given: dict[str, Any]) -> dict[str, Any]:
         case "OrdersByMarketplaceRefs":
             found = {f"a{key[1:]}": world.refs.get(ref) for key, ref in given.items()}
             return {key: {"id": gid, "name": "#1", "cancelledAt": None} if gid else None for key, gid in found.items()}
-        case "OrdersOfPeriod":
+        case "OrdersOfPeriod" | "OrdersUpdatedSince":
             return {"orders": {"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}}
         case "EnsureOrderRefDefinition":
             return {"metafieldDefinitionCreate": {"createdDefinition": {"id": "1"}, "userErrors": []}}
+        case "BulkRunning":
+            return {"bulkOperations": {"nodes": []}}
+        case "BulkRun":
+            return {"bulkOperationRunQuery": {"bulkOperation": dict(NOTHING, status="CREATED"), "userErrors": []}}
+        case "BulkStatus":
+            return {"bulkOperation": NOTHING}
     raise ValueError(f"no answer for {name}")
 
 
@@ -263,7 +274,8 @@ class Line(asyncio.Protocol):
             return amazon(self.world, headers["x-amz-access-token"], parse_qs(parts.query))
         if parts.path == "/fx":
             return 200, FX, []
-        return 404, {"errors": [{"code": "NotFound", "message": parts.path}]}, []
+        # Neither reports nor listings: as where the role is missing.
+        return 403, {"errors": [{"code": "Unauthorized", "message": "Access denied", "details": ""}]}, []
 
     def _reply(self, status: int, body: dict[str, Any] | str, more: list[str]) -> None:
         raw = (body if isinstance(body, str) else json.dumps(body, separators=(",", ":"))).encode()
