@@ -177,7 +177,7 @@ class Shops:
         text = story.merchant.visit("/orders?state=held").text
         return all(one in text for one in orders)
 
-    def first(self, state: str, page: str, under: str) -> str:
-        """The address of the first thing listed on `page`, such as /orders/7 for `under` /orders."""
+    def first(self, state: str, page: str, under: str, rest: str = "") -> str:
+        """The address of the first thing listed on `page`, such as /orders/7 for `under` /orders, with `rest` behind it."""
         links = self.made[state].merchant.visit(page).links.values()
-        return next(found.group() for href in links if (found := re.match(rf"{under}/\d+(?=$|\?)", href)))
+        return next(found.group() for href in links if (found := re.match(rf"{under}/\d+{rest}(?=$|\?)", href)))

@@ -40,6 +40,13 @@ def shops_pages(shops: Shops) -> Iterator[tuple[str, str, str]]:
     yield from (("orders-failed", "near", "/orders?state=failed"), ("orders-none", "near", "/orders?q=nothing"))
     for state, where in (("failed", "near"), ("imported", "near"), ("held", "over")):
         yield f"order-{state}", where, shops.first(where, f"/orders?state={state}", "/orders")
+    yield from (("skus-empty", "empty", "/listings/skus"), ("skus", "near", "/listings/skus"))
+    yield from (
+        ("sku", "near", "/listings/skus/new?sku=LAMP-99&find=lamp"),
+        ("sku-file", "empty", "/listings/skus/import"),
+    )
+    failed = shops.first("near", "/orders?state=failed", "/orders")
+    yield "order-product", "near", shops.first("near", failed, f"{failed}/lines", "/product") + "?find=lamp"
     yield from (("inbox-empty", "empty", "/inbox"), ("inbox", "expired", "/inbox"))
     yield "message", "expired", shops.first("expired", "/inbox", "/inbox")
     yield from (("settings", "empty", "/settings"), ("settings-broken", "expired", "/settings"))

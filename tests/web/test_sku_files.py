@@ -79,7 +79,7 @@ def test_a_file_can_be_thrown_away(desk: Desk) -> None:
     [
         (b"", "The file is empty."),
         (b"PK\x03\x04", "This is not a CSV file."),
-        (b"a,b\n1,2", "The first line must name the columns marketplace_sku, store_sku; it says: a, b"),
+        (b"a,b\n1,2", "The first line must name the columns “marketplace_sku, store_sku”; it says: “a, b”"),
         (b"x" * 10_000_001, "The file is too large"),
         (b"x" * 10_200_000, "The file is too large"),
         (f"<script>alert('x')</script>,{HOSTILE}\n".encode(), "The first line must name"),
