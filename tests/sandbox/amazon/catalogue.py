@@ -186,7 +186,7 @@ class Catalogue:
             patches.append({"op": "merge", "path": f"/attributes/{attributes.OFFER}",
                             "value": [_offer(site, _decimal(wish["price"]), "ALL")]})  # fmt: skip
         if "quantity" in wish or "channel" in wish:
-            stock = {"fulfillment_channel_code": str(wish.get("channel") or listing.channel)}
+            stock: Json = {"fulfillment_channel_code": str(wish.get("channel") or listing.channel)}
             stock |= {"quantity": int(wish["quantity"])} if wish.get("quantity") is not None else {}
             op = "replace" if "channel" in wish else "merge"
             patches.append({"op": op, "path": f"/attributes/{attributes.STOCK}", "value": [stock]})

@@ -33,12 +33,13 @@ CREATE TABLE IF NOT EXISTS thing (kind TEXT, id TEXT, seller TEXT, body TEXT, PR
 
 
 def store_of(world: World) -> "Store":
-    """The store of a world, always the same object."""
-    with world.lock:
-        if "amazon_store" not in vars(world):
-            vars(world)["amazon_store"] = Store(world)
-        store: Store = vars(world)["amazon_store"]
-        return store
+    """The store of a world, always the same object; takes the world's lock the first time only."""
+    store: Store | None = vars(world).get("amazon_store")
+    if store is None:
+        with world.lock:
+            store = vars(world).setdefault("amazon_store", None) or Store(world)
+            vars(world)["amazon_store"] = store
+    return store
 
 
 class Store:

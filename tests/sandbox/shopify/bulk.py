@@ -236,8 +236,8 @@ def cancel(_: Any, info: Info, **arguments: Any) -> Record:
     shop = _shop(info)
     run = _find(shop, arguments["id"])
     if run is None:
-        words = {"message": "Bulk operation does not exist", "field": ["id"]}
-        return {"bulkOperation": None, "userErrors": [words]}
+        unknown = {"message": "Bulk operation does not exist", "field": ["id"]}
+        return {"bulkOperation": None, "userErrors": [unknown]}
     if run["status"] not in UNDER_WAY:
         words = f"A bulk operation cannot be canceled when it is {run['status'].lower()}"
         return {"bulkOperation": view(shop, run), "userErrors": [{"message": words, "field": None}]}

@@ -39,6 +39,6 @@ def cut(payload: dict[str, Any], fields: list[str]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in payload.items():
         if name in below:
-            rest = below[name]
-            kept[name] = [cut(one, rest) for one in value] if rest and isinstance(value, list) else value
+            inner = below[name]
+            kept[name] = [cut(one, inner) for one in value] if inner and isinstance(value, list) else value
     return kept
