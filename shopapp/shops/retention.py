@@ -52,6 +52,7 @@ AUDIT = timedelta(days=730)  # who changed what
 KEPT = {
     "shop": "until shop/redact",
     "account": "until shop/redact: a seller that is connected again is known again",
+    "account_rules": "one row for each account",
     "account_site": "with its account",
     "channel_outage": "one row for each realm of a channel",
     "chore": "one row for each duty",
@@ -63,6 +64,8 @@ KEPT = {
     "order_line": "with its order",
     "order_slot": "with the orders that it counts: one row for a quarter of an hour in which any were bought",
     "order_tally": "one row for each account and state",
+    "shipment": "with its order, without the tracking number as soon as its buyer is forgotten",
+    "shop_sweep": "one row for each shop and kind",
     "shop_sweep": "one row for each shop and kind",
     "usage_entry": "until shop/redact: what was charged must be explainable",
     "variant": "until shop/redact: listings of deleted ones say what they were",
