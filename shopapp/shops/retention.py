@@ -66,7 +66,6 @@ KEPT = {
     "order_tally": "one row for each account and state",
     "shipment": "with its order, without the tracking number as soon as its buyer is forgotten",
     "shop_sweep": "one row for each shop and kind",
-    "shop_sweep": "one row for each shop and kind",
     "usage_entry": "until shop/redact: what was charged must be explainable",
     "variant": "until shop/redact: listings of deleted ones say what they were",
 }
