@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 
 from marketplaces.errors import Rejected, RemoteError, Transient
 from shopapp import clock, verdict
-from shopapp.listings import duties, spool, variants
+from shopapp.listings import duties, missed, spool, variants
 from shopapp.listings.variants import Seen
 from shopapp.logs import context, event
 from shopapp.records import db
@@ -245,6 +245,7 @@ def _finish(mine: Claim, task: Task) -> None:
             release(row, duties.nightly(shop.id, shop.timezone, clock.now()), attempt=0)
             event(log, "catalogue_read", shop=shop.id)
         spool.drop(task.name)
+        missed.link_missed(task.shop_id)
         bell.ring("now")
         return
 

@@ -19,7 +19,7 @@ from marketplaces.errors import PermissionMissing, Rejected, RemoteError
 from shopapp import clock, verdict
 from shopapp.accounts import line
 from shopapp.alerts import incidents
-from shopapp.listings import intake, spool
+from shopapp.listings import intake, missed, spool
 from shopapp.listings.intake import Read
 from shopapp.logs import context, event
 from shopapp.records import db, journal
@@ -197,6 +197,7 @@ def _finish(mine: Claim, task: Task) -> None:
             journal.note(s, run.shop_id, about, "listings_read", found=run.found, refused=run.refused)
             event(log, "listings_read", run=run.id, rows=run.done, unreadable=run.refused)
         spool.drop(task.name)
+        missed.link_missed(task.read.shop_id)
         return
 
 
