@@ -11,6 +11,7 @@
       Date: (order) => when(order.created_at),
       Total: (order) => money(order.totals.shop.total, order.currency),
       State: (order) => (order.cancelled_at ? "cancelled" : order.financial.toLowerCase()),
+      Shipped: (order) => order.fulfillment.toLowerCase().replace("_", " "),
       Items: (order) => order.lines.map((line) => `${line.quantity} × ${line.sku || line.title}`).join(", "),
       Tags: (order) => order.tags.join(", "),
     },

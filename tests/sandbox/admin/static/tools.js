@@ -39,6 +39,11 @@
     if (shop.status === "fulfilled") {
       const skus = new Set(shop.value.products.map((product) => product.sku).filter(Boolean));
       $("skus").replaceChildren(...[...skus].map((sku) => new Option(sku, sku)));
+      const before = $("ship-orders").value;
+      const open = shop.value.orders.filter((order) => order.lines.length && !order.cancelled_at).slice(-50).reverse();
+      const called = (order) => `${order.name} ${order.source_identifier || ""} (${order.fulfillment.toLowerCase()})`;
+      $("ship-orders").replaceChildren(...open.map((order) => new Option(called(order), order.name)));
+      if (open.some((order) => order.name === before)) $("ship-orders").value = before;
     }
     if (mails.status === "fulfilled") {
       const newest = mails.value.slice(-4).reverse();
@@ -99,6 +104,30 @@
         available: Number(data.available),
       });
       return `Added ${data.sku}.`;
+    },
+    ship: async (data, button) => {
+      if (!data.order) throw new Error("the shop has no order yet");
+      const act = button?.name === "act" ? button.value : "ship";
+      const shop = await call("GET", `shops/${page.domain}`);
+      const order = shop.orders.find((one) => one.name === data.order);
+      const table = `shops/${page.domain}/orders/${encodeURIComponent(data.order.replace("#", ""))}`;
+      const told = { tracking: data.tracking || null, company: data.company || null };
+      const last = (order.fulfillments || []).filter((one) => one.status !== "CANCELLED").length
+        ? order.fulfillments.findLastIndex((one) => one.status !== "CANCELLED") + 1
+        : 0;
+      if (act === "refund") {
+        await call("POST", `${table}/refunds`, {});
+        return `Refunded ${data.order}.`;
+      }
+      if (act === "ship") {
+        const units = Number(data.units) || 0;
+        const lines = units ? { lines: order.lines.map((_, line) => ({ line, quantity: units })) } : {};
+        const made = await call("POST", `${table}/fulfillments`, { ...told, ...lines });
+        return `Fulfilled: ${made.name}.`;
+      }
+      if (!last) throw new Error("this order has no fulfillment yet");
+      await call("POST", `${table}/fulfillments/${last}${act === "cancel" ? "/cancel" : ""}`, act === "cancel" ? {} : told);
+      return act === "cancel" ? "The fulfillment is cancelled." : "The tracking is changed.";
     },
     order: async (data, button) => {
       const stranger = button?.name === "unknown" && `UNKNOWN-${Math.floor(Math.random() * 9000 + 1000)}`;
