@@ -11,6 +11,8 @@ from typing import Any
 from shopapp import clock
 from shopapp.orders import backfill
 from shopapp.records import db
+from shopapp.skus import keep
+from shopapp.skus.keep import Pair
 from tests.crash.boundaries import judge
 from tests.crash.boundaries.judge import Found
 from tests.crash.boundaries.scenario import Scenario, Scene
@@ -46,6 +48,22 @@ class Import(Scenario):
         found = Found()
         judge.orders(found, scene.rows, scene.facts["orders"], scene.facts["place"].domain)
         return found
+
+
+class Mapped(Import):
+    """The same, of SKUs that the shop lacks: one is mapped for the account, one for all."""
+
+    name = "import-mapped"
+    modes = ("unique",)
+
+    def prepare(self, stage: Stage, scene: Scene) -> None:
+        """The mappings are saved before the sales are seen."""
+        place = polled(stage, scene)
+        with db.writing() as s:
+            for pair in (Pair(place.account_id, "AMZ-LAMP", "LAMP"), Pair(None, "AMZ-CHAIR", "CHAIR")):
+                keep.save(s, place.shop_id, pair, "1")
+        scene.facts["orders"] = [stage.sell(place.seller, sku) for sku in ("AMZ-LAMP", "AMZ-CHAIR")]
+        stage.pass_time(14 * 60)
 
 
 class LostAnswer(Import):
@@ -125,4 +143,4 @@ class Backfill(Import):
         scene.facts["orders"] = sales[2:]
 
 
-ORDERS: tuple[Scenario, ...] = (Import(), Reset(), BadGateway(), LateCommit(), Backfill())
+ORDERS: tuple[Scenario, ...] = (Import(), Mapped(), Reset(), BadGateway(), LateCommit(), Backfill())

@@ -66,6 +66,10 @@ def test_an_answer_lost_and_a_crash_besides_lose_and_double_nothing(tallies: dic
     assert harm(of(tallies["singles"], "import-reset", "import-502", "import-late", "backfill")) == []
 
 
+def test_orders_of_mapped_skus_are_imported_once_whatever_dies(tallies: dict[str, list[Tally]]) -> None:
+    assert harm(of(tallies["singles"], "import-mapped")) == []
+
+
 def test_a_shipment_is_confirmed_once_with_its_newest_number_whatever_dies(tallies: dict[str, list[Tally]]) -> None:
     shipments = of(tallies["singles"], "shipment", "shipment-reset", "shipment-corrected")
     assert harm(shipments) == []
