@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shopapp.alerts import incidents
-from shopapp.listings import outcome, wish
+from shopapp.listings import outcome, rules, wish
 from shopapp.listings.wish import Made
 from shopapp.records.models import Listing, ListingStatus, SkuMapping, Variant
 from shopapp.skus import mapping
@@ -118,7 +118,8 @@ def again(s: Session, shop_id: int, rows: Collection[Listing], made: Made) -> No
     """Link locked listings of any accounts anew and wish for those that changed."""
     changed: list[int] = []
     for account_id in sorted({row.account_id for row in rows}):
-        changed += apply(s, [row for row in rows if row.account_id == account_id])
+        found = apply(s, [row for row in rows if row.account_id == account_id])
+        changed += found if rules.of(s, account_id).on else ()  # where nothing is pushed, nothing is wished
     s.flush()
     if changed:
         more = wish.for_listings(s, shop_id, changed)
