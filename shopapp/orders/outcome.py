@@ -102,7 +102,10 @@ def settle_totals(s: Session, row: Order, how: str) -> None:
 
 
 def bind(s: Session, row: Order, shop: Shop, gid: str, name: str, how: Bound, total: Money | None) -> None:
-    """It is in Shopify as `gid`. Books the usage unless another app had made it; says so when the totals differ."""
+    """It is in Shopify as `gid`. Books the usage unless another app had made it; says so when the totals differ.
+
+    Where it is booked, `shop` must be `gate.locked`: of two orders that fill the plan, the second sees the first.
+    """
     now = clock.now()
     had_cause = bool(row.cause)
     row.state, row.held_reason, row.due_at, row.attempt = OrderState.IMPORTED, "", None, 0
@@ -119,7 +122,6 @@ def bind(s: Session, row: Order, shop: Shop, gid: str, name: str, how: Bound, to
             event(log, "totals_differ", logging.WARNING, order=row.id)
     _mark_account(s, row.account_id, now)
     if how != "prior":
-        gate.locked(s, shop.id)  # of two orders that fill the plan together, the second sees the first
         ledger.book(s, row)
     if row.cancelled_at is not None:
         cancelled(s, row, row.cancelled_at)

@@ -21,6 +21,7 @@ from shopapp.orders import intent, lookup, mirror, outcome, prior, refetch, stor
 from shopapp.orders import job as jobs
 from shopapp.orders.job import Job
 from shopapp.orders.lookup import Asked, There
+from shopapp.plans import gate
 from shopapp.records import db
 from shopapp.records.models import Account, Order, OrderState, Shop, ShopStatus
 from shopapp.shopify_admin import tokens
@@ -191,7 +192,7 @@ def _created(job: Job, made: There) -> None:
             # Somebody else holds the row now; it will look the order up and bind it.
             event(log, "created_without_lease", logging.WARNING)
             return
-        shop = db.fetch(s, Shop, row.shop_id)
+        shop = gate.locked(s, row.shop_id)
         outcome.bind(s, row, shop, made.gid, made.name, "created", made.total)
         release(row, row.due_at)
         verdict.shop_works(s, shop)
@@ -202,7 +203,7 @@ def _bind_found(job: Job, found: There) -> None:
         row = held(s, Order, job.mine)
         if row is None:
             return
-        shop = db.fetch(s, Shop, row.shop_id)
+        shop = gate.locked(s, row.shop_id)
         if row.state not in jobs.SENDABLE:
             # It was cancelled or set aside while we looked; what is in Shopify counts.
             event(log, "found_after_all", logging.WARNING, state=row.state)
