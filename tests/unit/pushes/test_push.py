@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from shopapp.accounts import line
@@ -9,7 +12,7 @@ from shopapp.listings import outcome, push
 from shopapp.records import db
 from shopapp.records.models import ListingStatus
 from shopapp.work import claim
-from tests.unit.pushes.scene import PUSH, STOP, Scene
+from tests.unit.pushes.scene import PUSH, START, STOP, Scene
 
 
 def test_a_change_of_the_stock_is_there_after_one_push_and_linked_once_it_is_seen(scene: Scene) -> None:
@@ -211,15 +214,26 @@ def test_a_dry_run_works_everything_out_and_sends_nothing(scene: Scene) -> None:
     assert scene.states(listing) == ["preview"]
 
 
-def test_a_paused_shop_and_a_plan_over_its_limit_push_nothing_until_it_goes_on(scene: Scene) -> None:
+@pytest.mark.parametrize(
+    ("stops", "goes_on"),
+    [
+        ({"paused_at": START}, {"paused_at": None}),
+        ({"trial_ends_at": START - timedelta(days=1)}, {"trial_ends_at": START + timedelta(days=9)}),
+        ({"status": "frozen"}, {"status": "active"}),
+    ],
+    ids=["paused", "over the plan", "frozen"],
+)
+def test_a_pause_or_a_plan_over_its_limit_pushes_nothing_until_it_goes_on(
+    scene: Scene, stops: dict[str, Any], goes_on: dict[str, Any]
+) -> None:
     account, variant = scene.account(), scene.variant("A")
     scene.listing(account, variant, "A")
-    scene.shop(paused_at=scene.row(1).there_at)
+    scene.shop(**stops)
     scene.change(variant, 0)
     scene.drain()
     scene.wait(600)
     scene.drain()
     assert scene.counter.requests == []
-    scene.shop(paused_at=None)
+    scene.shop(**goes_on)
     scene.settle()
     assert scene.there("A") == ("19.90", 0)
