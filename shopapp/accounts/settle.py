@@ -21,10 +21,12 @@ from shopapp.accounts import placeholders
 from shopapp.accounts.line import store
 from shopapp.accounts.way import Login
 from shopapp.alerts import incidents
-from shopapp.records import journal
+from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountSite, AccountStatus, Order, Shop, ShopStatus
 from shopapp.verdict import account_works, naming, subject
 
+# Marketplaces show some sales late, with their old times: so far back the other shop may not have seen all of them.
+LOOK_BACK = timedelta(days=1)
 Choice = Literal["ask", "take_over", "without"]
 
 
@@ -173,17 +175,26 @@ def _take_over(s: Session, winner: Account, taken: list[tuple[AccountSite, Accou
     journal.audit(s, winner.shop_id, user_id, "import_taken", subject(winner), sites=names)
 
 
-def _go_on(s: Session, winner: Account, losers: Iterable[Account], taken: Collection[str]) -> None:
-    """The winner imports what was sold after the losers' last look; what they have seen stays theirs, never in both.
+def _go_on(s: Session, winner: Account, losers: Collection[Account], taken: Collection[str]) -> None:
+    """The winner imports what the losers have not seen: from a day before their last look on, not from before they began.
 
-    One moment counts for a whole account: while it imports sites of its own as well, its moment stays.
+    What they have seen stays theirs (see orders.absorb). One moment counts for a whole account: while it imports sites
+    of its own as well, its moment stays, but its next sweep looks back.
     """
-    of_its_own = select(AccountSite.id).filter_by(account_id=winner.id, importing=True)
-    if s.scalars(of_its_own.where(AccountSite.site.not_in(taken)).limit(1)).first() is not None:
-        return
+    for account in (winner, *losers):
+        # What is under way was asked before: whoever holds the row has lost it, and what it saved is seen here.
+        s.refresh(account, with_for_update={"key_share": True} if db.locks_rows(s) else None)
+        account.lease_token, account.lease_until = "", None
     moments = [moment for moment in (_looked_until(s, loser) for loser in losers) if moment is not None]
-    if moments:
-        winner.take_over_at = max(moments)
+    if not moments:
+        return
+    begun = [loser.take_over_at for loser in losers if loser.take_over_at is not None]
+    since = max(min(moments) - LOOK_BACK, *begun) if begun else min(moments)
+    of_its_own = select(AccountSite.id).filter_by(account_id=winner.id, importing=True)
+    if s.scalars(of_its_own.where(AccountSite.site.not_in(taken)).limit(1)).first() is None:
+        winner.take_over_at = since
+    if winner.cursor_at is not None:
+        winner.cursor_at, winner.page_token, winner.sweep_since = min(winner.cursor_at, since), "", None
 
 
 def _looked_until(s: Session, account: Account) -> datetime | None:

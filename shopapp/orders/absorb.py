@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -116,6 +116,7 @@ def _save(s: Session, account: Account, orders: Sequence[Sale | Unmapped], sweep
         if key and (before is None or _version(order) >= _version(before)):
             newest[key] = order
     rows = _rows(s, account, list(newest))
+    theirs = frozenset[str]() if sweep.backfill else _elsewhere(s, account, list(newest))
     saved = Saved()
     fresh: list[tuple[Order, Sale | Unmapped]] = []
     for key, order in newest.items():
@@ -127,17 +128,18 @@ def _save(s: Session, account: Account, orders: Sequence[Sale | Unmapped], sweep
         if isinstance(order, Unmapped):
             _unmapped_again(s, row, order)
         else:
-            _renew(s, row, order, account, sweep)
+            _renew(s, row, order, account, sweep, key in theirs)
             saved.due = saved.due or row.due_at is not None
         saved.changed += row.remote_updated_at != version
     saved.changed += len(fresh)
     s.add_all(row for row, _ in fresh)
     s.flush()
     for row, order in fresh:
+        live = _live(account, order.created_at) and row.remote_order_id not in theirs
         if isinstance(order, Unmapped):
-            _new_unmapped(s, row, order, account, sweep)
+            _new_unmapped(s, row, order, sweep, live)
         else:
-            _new(s, row, order, account, sweep)
+            _new(s, row, order, account, sweep, live)
         saved.new += row.state != OrderState.IGNORED
         saved.due = saved.due or row.due_at is not None
     s.flush()
@@ -164,6 +166,25 @@ def _rows(s: Session, account: Account, ids: Sequence[str]) -> dict[str, Order]:
         # Whoever is placing one of these finishes its step first; our decision is about what it leaves behind.
         found = found.with_for_update(key_share=True, of=Order)
     return {row.remote_order_id: row for row in s.scalars(found.execution_options(populate_existing=True))}
+
+
+def _elsewhere(s: Session, account: Account, ids: Sequence[str]) -> frozenset[str]:
+    """Of these sales those that another shop has, which imported the seller before or does so for another site.
+
+    One that it only holds because it was not paid (or of no known state) it would never hear of again: it is ours.
+    """
+    same = {"channel": account.channel, "realm": account.realm, "seller_id": account.seller_id}
+    shops = set(s.scalars(select(Account.shop_id).filter_by(**same))) - {account.shop_id}
+    if not shops:
+        return frozenset()
+    waits = and_(Order.state == OrderState.HELD, Order.held_reason.in_((HeldReason.PAYMENT, HeldReason.UNKNOWN)))
+    found = select(Order.remote_order_id).where(
+        Order.shop_id.in_(shops),
+        Order.remote_order_id.in_(ids),
+        Order.state.not_in((OrderState.IGNORED, OrderState.CANCELLED)),
+        ~waits,
+    )
+    return frozenset(s.scalars(found.filter_by(**same)))
 
 
 def _blank(account: Account, key: str, order: Sale | Unmapped) -> Order:
@@ -210,9 +231,8 @@ def fill(s: Session, row: Order, order: Sale) -> None:
         s.add(made)
 
 
-def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) -> None:
+def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep, live: bool) -> None:
     fill(s, row, order)
-    live = _live(account, order.created_at)
     # A backfill that meets a sale before the poll does leaves it a sale: it lowers the stock.
     row.backfill = sweep.backfill and (not live or order.state == SaleState.SHIPPED)
     outcome.note(s, row, "order_found", remote_state=row.remote_state, backfill=row.backfill)
@@ -260,8 +280,7 @@ def _live(account: Account, created: datetime | None) -> bool:
     return account.take_over_at is not None and created is not None and created >= account.take_over_at
 
 
-def _new_unmapped(s: Session, row: Order, order: Unmapped, account: Account, sweep: Sweep) -> None:
-    live = _live(account, order.created_at)
+def _new_unmapped(s: Session, row: Order, order: Unmapped, sweep: Sweep, live: bool) -> None:
     if not sweep.backfill and order.created_at is not None and not live:
         outcome.ignore(s, row, BEFORE)
         return
@@ -283,7 +302,7 @@ def _unmapped_again(s: Session, row: Order, order: Unmapped) -> None:
     outcome.fail(s, row, order.reason or "channel_changed", clean(order.words, 500), field=clean(order.field, 64))
 
 
-def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) -> None:
+def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep, theirs: bool) -> None:
     picked = sweep.backfill and row.state == OrderState.IGNORED and row.ignore_reason in LATER
     mended = row.state == OrderState.FAILED and not row.payload
     if not (picked or mended or _newer(row, order)):
@@ -296,10 +315,13 @@ def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep) 
         return
     if row.state == OrderState.CANCELLED:
         return
-    wanted = row.state == OrderState.IGNORED and _wanted(row, order, account, sweep)
+    if theirs and row.state == OrderState.HELD and row.held_reason in (HeldReason.PAYMENT, HeldReason.UNKNOWN):
+        outcome.ignore(s, row, BEFORE)  # the shop that took over imported it meanwhile
+        return
+    wanted = row.state == OrderState.IGNORED and not theirs and _wanted(row, order, account, sweep)
     if row.state == OrderState.IGNORED and row.purged_at is not None and not wanted:
         return  # its buyer was forgotten, and the order is still none of ours
-    wanted_at = _live(account, order.created_at)
+    wanted_at = _live(account, order.created_at) and not theirs
     fill(s, row, order)
     match order.state:
         case SaleState.CANCELLED:
