@@ -81,7 +81,7 @@ def _write(shop: Shop, plan: Plan, run: Record) -> None:
     if not all(not shop.granted.isdisjoint(needed) for needed in plan.needed):
         run |= {"error": "ACCESS_DENIED", "written": True}
         return
-    writer = _Writer(shop, plan, run)
+    writer = Writer(shop, plan, run)
     with path_of(shop, run).open("w", encoding="utf-8") as file:
         for lines in writer.pages():
             file.writelines(lines)
@@ -90,7 +90,7 @@ def _write(shop: Shop, plan: Plan, run: Record) -> None:
     run["written"] = True
 
 
-class _Writer:
+class Writer:
     """The lines of one run, some at a time, so that the shop goes on between."""
 
     def __init__(self, shop: Shop, plan: Plan, run: Record) -> None:

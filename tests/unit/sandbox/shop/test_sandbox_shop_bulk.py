@@ -5,7 +5,14 @@ import json
 import pytest
 
 from tests.sandbox.schema.prune import OPERATIONS
+from tests.sandbox.server import create_sandbox
+from tests.sandbox.shopify import changes, stock
+from tests.sandbox.shopify.bulk import Writer
+from tests.sandbox.shopify.bulk_plan import Plan
 from tests.sandbox.shopify.client import until
+from tests.sandbox.shopify.resolvers import RESOLVERS
+from tests.sandbox.shopify.schema import AdminSchema
+from tests.sandbox.shopify.state import shops_of
 
 CATALOGUE = (OPERATIONS / "BulkCatalogue.graphql").read_text("utf-8")
 RUN = """mutation Run($query: String!, $group: Boolean!) {
@@ -154,3 +161,20 @@ def test_a_large_range_is_written_within_seconds(quick):
     assert untouched["inventoryItem"]["id"] == read["inventoryItem"]["id"]
     below = [one["id"] for one in found if one.get("__parentId") == untouched["id"]]
     assert below == [one["id"] for one in read["inventoryItem"]["inventoryLevels"]["nodes"]]
+
+
+def test_a_variant_that_changes_while_it_is_written_comes_as_it_is_then(tmp_path):
+    with create_sandbox({"data": tmp_path}) as running:
+        shop = shops_of(running.world).create({"name": "moving"})
+        stock.add_range(shop, {"count": 1000, "available": 5})
+        run = {"status": "CREATED", "group": True, "roots": 0, "objects": 0}
+        pages = Writer(shop, Plan(AdminSchema(RESOLVERS).schema, CATALOGUE), run).pages()
+        written = next(pages)
+        changes.change(shop, "sku:BULK-000001", {"available": 1})
+        changes.change(shop, "sku:BULK-000900", {"available": 77})
+        found = [json.loads(line) for lines in (written, *pages) for line in lines]
+    counts = {one["__parentId"]: one["quantities"][0]["quantity"] for one in found if "__parentId" in one}
+    by_sku = {one["sku"]: counts[one["id"]] for one in found if "sku" in one}
+    assert (len(by_sku), run["roots"]) == (1000, 1000)
+    # The first was written before, the other after its change.
+    assert (by_sku["BULK-000001"], by_sku["BULK-000900"], by_sku["BULK-000899"]) == (5, 77, 5)
