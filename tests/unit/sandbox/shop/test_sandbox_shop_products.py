@@ -111,6 +111,18 @@ def test_products_are_found_by_the_time_of_their_change(timed_shop, later):
     assert [[one["sku"] for one in product["variants"]["nodes"]] for product in found] == [["A-1"]]
 
 
+def test_a_range_is_not_walked_for_what_changed_after_it_was_made(timed_shop, later):
+    timed_shop.settings(index_lag_seconds=0)
+    timed_shop.control("products", {"count": 20_000})
+    later(100)
+    since = timed_shop.session.get(f"{timed_shop.url}/_sandbox/clock", timeout=10).json()["now"]
+    timed_shop.control("variants/sku:BULK-000007", {"price": "3.00"}, "PATCH")
+    found = timed_shop.run("ProductsChangedSince", q=f"updated_at:>='{since[:19]}Z'")["data"]["products"]["nodes"]
+    assert [product["variants"]["nodes"][0]["sku"] for product in found] == ["BULK-000007"]
+    titled = timed_shop.run("ProductsChangedSince", q="title:'Product 9'")["data"]["products"]["nodes"]
+    assert [product["title"] for product in titled] == ["Product 9"]
+
+
 def test_a_shop_without_the_right_to_see_stock_is_refused(shop):
     made = shop.product(sku="A-1")
     shop.settings(scopes_granted=["read_products"])
