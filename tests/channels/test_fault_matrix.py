@@ -20,10 +20,11 @@ from marketplaces.channels import registry
 from marketplaces.data import Order, OrderPage, OrderQuery, Unmapped
 from marketplaces.transport import Transport
 from marketplaces.wire import Http
+from tests.channels.changes import change, document_taken
 from tests.channels.double import NOW, Played, chain, played, row_id, vectors, wire
 from tests.channels.faults import FAULTS, STRANGE, Fault, raw
 from tests.channels.packages import confirmed, package
-from tests.unit.marketplaces.rawserver import answer
+from tests.unit.marketplaces.rawserver import Play, answer
 
 KEYS = list(registry())
 Call = Callable[[Played], object]
@@ -41,6 +42,11 @@ CALLS: dict[str, Call] = {
     "ask_for_listings": lambda play: play.channel.ask_for_listings(play.line(), play.facts["site"]),
     "read_listings": lambda play: play.channel.read_listings(play.line(), play.facts["site"], "ID323"),
     "get_listing": lambda play: play.channel.get_listing(play.line(), play.facts["site"], "MUG/blue 1"),
+    "push": lambda play: play.channel.push(play.line(), play.facts["site"], change(play.channel.key)),
+    "push_document": lambda play: play.channel.push_document(
+        play.line(), play.facts["site"], [change(play.channel.key)]
+    ),
+    "document_results": lambda play: play.channel.document_results(play.line(), play.facts["site"], "50001"),
     "confirm_shipment": lambda play: play.channel.confirm_shipment(play.line(), package(play.channel.key)),
     "identify": lambda play: play.channel.identify(play.line()),
     "refresh": lambda play: play.channel.refresh(play.http, play.keys, play.facts["realm"], play.credentials(), NOW),
@@ -97,9 +103,11 @@ def test_the_call_after_a_fault_works(key: str, call: str) -> None:
             CALLS[call](play)
 
 
-def _good(key: str, call: str) -> bytes:
+def _good(key: str, call: str) -> bytes | Play:
     if call == "confirm_shipment":
         return confirmed(key)
+    if call == "push_document":
+        return document_taken(key)
     facts = vectors(key, "channel")
     ready = copy.deepcopy(next(row["order"] for row in vectors(key, "orders") if row["expect"].get("state") == "ready"))
     ready["orderId"] = "302-1234567-1234567"
@@ -110,6 +118,8 @@ def _good(key: str, call: str) -> bytes:
         "ask_for_listings": vectors(key, "listings")["asked"],
         "read_listings": vectors(key, "listings")["waiting"],
         "get_listing": vectors(key, "listings")["item"],
+        "push": vectors(key, "pushes")["accepted"],
+        "document_results": vectors(key, "pushes")["waiting"],
         "identify": facts["identity_answer"],
         "refresh": facts["token_answer"],
         "finish_login": facts["token_answer"],

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from marketplaces.channel import Limit, Line
 from marketplaces.channels.amazon import calls, documents
 from marketplaces.channels.amazon.answers import check
-from marketplaces.channels.amazon.push import ANY_PRODUCT, patches, refusal
+from marketplaces.channels.amazon.push import ANY_PRODUCT, patches, refusal, said
 from marketplaces.data import ListingChange, PushResult
 from marketplaces.errors import Rejected, Transient
 from marketplaces.exact import exact_json
@@ -89,22 +89,26 @@ def _report(line: Line, document_id: str) -> Mapping[str, Any]:
 
 def _whole(report: Mapping[str, Any], call: str) -> None:
     """A document that Amazon could not read at all has an error that belongs to no message."""
-    issues = report.get("issues") or ()
-    general = [one for one in issues if isinstance(one, dict) and not one.get("messageId")]
+    general = [one for one in _issues(report) if not one.get("messageId")]
     failed = [one for one in general if one.get("severity") == "ERROR"]
     if failed and not report["summary"].get("messagesAccepted"):
-        words = clean(failed[0].get("message"), 400)
-        raise Rejected(words, code=clean(failed[0].get("code"), 60), reason="refused_by_channel", call=call)
+        words = said(failed[0].get("message"), 400)
+        raise Rejected(words, code=said(failed[0].get("code"), 60), reason="refused_by_channel", call=call)
 
 
 def _refused(report: Mapping[str, Any]) -> Iterator[PushResult]:
     """One result for each message that has an error."""
     found: dict[int, list[dict[str, Any]]] = {}
-    for issue in report.get("issues") or ():
-        if isinstance(issue, dict) and issue.get("severity") == "ERROR" and isinstance(issue.get("messageId"), int):
+    for issue in _issues(report):
+        if issue.get("severity") == "ERROR" and isinstance(issue.get("messageId"), int):
             found.setdefault(issue["messageId"], []).append(issue)
     for number, issues in found.items():
-        yield refusal(str(number), clean(issues[0].get("sku"), 255), issues)
+        yield refusal(str(number), said(issues[0].get("sku"), 255), issues)
+
+
+def _issues(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    told = report.get("issues")
+    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
 
 
 def _post(line: Line, limit: Limit, path: str, body: Mapping[str, Any]) -> dict[str, Any]:

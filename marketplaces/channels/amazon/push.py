@@ -34,7 +34,7 @@ def push(line: Line, site: str, change: ListingChange) -> PushResult:
         return PushResult(change.key, change.sku, PushVerdict.REFUSED, error.words, code, error.field)
     match told.get("status"):
         case "ACCEPTED":
-            submission = clean(told.get("submissionId"), 100)
+            submission = said(told.get("submissionId"), 100)
             return PushResult(change.key, change.sku, PushVerdict.ACCEPTED, submission)
         case "INVALID":
             return refusal(change.key, change.sku, told.get("issues"))
@@ -57,16 +57,22 @@ def patches(site: str, change: ListingChange) -> list[dict[str, Any]]:
 
 def refusal(key: str, sku: str, issues: Any) -> PushResult:
     """Why a change was refused: Amazon's errors in its own words, the first one's code and field."""
-    errors = [one for one in issues or () if isinstance(one, dict) and one.get("severity") == "ERROR"]
-    words = " ".join(dict.fromkeys(clean(one.get("message"), LONGEST) for one in errors))
+    known = issues if isinstance(issues, list) else []
+    errors = [one for one in known if isinstance(one, dict) and one.get("severity") == "ERROR"]
+    words = " ".join(filter(None, dict.fromkeys(said(one.get("message"), LONGEST) for one in errors)))
     named = [name for one in errors for name in _names(one)]
     field = next((ours for name in named for theirs, ours in _FIELDS.items() if name.startswith(theirs)), "")
-    code = clean(errors[0].get("code"), 60) if errors else ""
+    code = said(errors[0].get("code"), 60) if errors else ""
     return PushResult(key, sku, PushVerdict.REFUSED, words[:LONGEST], code, field or (named[0] if named else ""))
+
+
+def said(value: Any, limit: int) -> str:
+    """A text of Amazon's; "" for what is none."""
+    return clean(value, limit) if isinstance(value, str) else ""
 
 
 def _names(issue: dict[str, Any]) -> list[str]:
     """The attributes that an issue names; the report of a feed calls them otherwise than the answer to a call."""
     several = issue.get("attributeNames")
     found = several if isinstance(several, list) else [issue.get("attributeName")]
-    return [clean(one, 100) for one in found if isinstance(one, str) and one]
+    return [name for one in found if (name := said(one, 100))]
