@@ -163,7 +163,7 @@ def test_every_order_cause_names_id_reason_and_next_step(mail_app: object, cause
 def test_every_reason_that_mapping_and_placing_can_give_is_in_the_catalogue() -> None:
     sources = [*(ROOT / "marketplaces" / "channels").rglob("*.py"), *(ROOT / "shopapp" / "orders").rglob("*.py")]
     given = {reason for path in sources for reason in re.findall(r"reason=\"(\w+)\"", path.read_text("utf-8"))}
-    about_accounts = {"seller_mismatch", "wrong_region"}
+    about_accounts = {"seller_mismatch", "wrong_region", "report_failed"}
     assert len(given) > 5
     assert given - about_accounts - set(CAUSES) == set()
 
