@@ -47,20 +47,23 @@ def find(s: Session, shop_id: int, gid: str) -> Order | None:
 def order(s: Session, row: Order, told: Told) -> bool:
     """Bring the order's packages in line with what Shopify tells; whether one is due now."""
     _steps_to_take(s, row, told)
-    channel = registry().get(row.channel)
-    if channel is None or channel.shipping is None or not ours_to_report(row):
+    shipping = shipping_of(row)
+    if shipping is None:
         return False
     on = rules.of(s, row.account_id).send_shipments
     due = False
     for one in told.fulfillments:
         known = list(s.scalars(select(Shipment).where(Shipment.order_id == row.id).order_by(Shipment.id)))
-        due = _take(s, row, known, one, channel.shipping if on else None) or due
+        due = _take(s, row, known, one, shipping if on else None) or due
     return due
 
 
-def ours_to_report(row: Order) -> bool:
-    """Whether its packages are reported by us at all: not those of orders made by another app, or shipped there."""
-    return row.state == OrderState.IMPORTED and row.bound_how != "prior" and not row.by_channel
+def shipping_of(row: Order) -> Shipping | None:
+    """What its channel asks of a package; None where none is reported by us: made by another app, or shipped there."""
+    if row.state != OrderState.IMPORTED or row.bound_how == "prior" or row.by_channel:
+        return None
+    channel = registry().get(row.channel)
+    return channel.shipping if channel is not None else None
 
 
 def _take(s: Session, row: Order, known: Sequence[Shipment], one: Fulfillment, shipping: Shipping | None) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from marketplaces.errors import RemoteError
 from shopapp import clock, verdict
@@ -127,31 +127,37 @@ def _page(mine: Claim, admin: Admin, shop_id: int, since: datetime) -> bool:
 def _news(s: Session, shop_id: int, nodes: Sequence[Mapping[str, Any]]) -> list[str]:
     """Of these orders those of ours that tell something we do not know yet."""
     by_gid = {str(one.get("id")): one for one in nodes}
-    rows = s.scalars(select(Order).where(Order.shop_id == shop_id, Order.shopify_gid.in_(list(by_gid)))).all()
-    mine = select(Shipment.order_id, Shipment.fulfillment_gid, Shipment.heard_at)
-    heard: dict[tuple[int, str], datetime] = {}
-    for order_id, gid, at in s.execute(mine.where(Shipment.order_id.in_([row.id for row in rows]))):
-        heard[order_id, gid] = max(at, heard.get((order_id, gid), at))
+    ours = select(Order).where(Order.shop_id == shop_id, Order.shopify_gid.in_(list(by_gid)))
+    rows = s.scalars(ours.options(defer(Order.payload))).all()
+    heard: dict[tuple[int, str], list[Shipment]] = {}
+    for own in s.scalars(select(Shipment).where(Shipment.order_id.in_([row.id for row in rows])).order_by(Shipment.id)):
+        heard.setdefault((own.order_id, own.fulfillment_gid), []).append(own)
     return [row.shopify_gid for row in rows if _tells(s, row, by_gid[row.shopify_gid], heard)]
 
 
-def _tells(s: Session, row: Order, node: Mapping[str, Any], heard: Mapping[tuple[int, str], datetime]) -> bool:
+def _tells(
+    s: Session, row: Order, node: Mapping[str, Any], heard: Mapping[tuple[int, str], Sequence[Shipment]]
+) -> bool:
     if row.cancelled_at is None:
         if node.get("cancelledAt") and not absorb.noted(s, row, "cancelled_in_shop"):
             return True
         refunded = node.get("displayFinancialStatus") in told.REFUNDED
         if refunded and not absorb.noted(s, row, "refunded_in_shop"):
             return True
-    if not absorb.ours_to_report(row):
+    if absorb.shipping_of(row) is None:
         return False
-    for one in node.get("fulfillments") or ():
-        before = heard.get((row.id, str(one.get("id"))))
-        if before is None:
-            if one.get("status") == told.DONE:
-                return True
-        elif told.moment(str(one.get("updatedAt"))) > before:
-            return True
-    return False
+    return any(_news_of(one, heard.get((row.id, str(one.get("id"))), ())) for one in node.get("fulfillments") or ())
+
+
+def _news_of(one: Mapping[str, Any], known: Sequence[Shipment]) -> bool:
+    """Whether a fulfillment is new or changed. Shopify tells whole seconds: another number in the same one is news too."""
+    if not known:
+        return one.get("status") == told.DONE
+    if told.moment(str(one.get("updatedAt"))) > max(own.heard_at for own in known):
+        return True
+    current = [own for own in known if own.state in absorb.CURRENT]
+    key = told.key_of(str(one.get("id")), told.first_of(one)[1])
+    return one.get("status") == told.DONE and key not in [own.key for own in current]
 
 
 def _pause(mine: Claim) -> None:

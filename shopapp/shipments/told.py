@@ -42,7 +42,7 @@ class Fulfillment:
     @property
     def key(self) -> str:
         """What it is known by together with its tracking number, also when the number is long forgotten."""
-        return hashlib.sha256(f"{self.gid}\n{self.tracking}".encode()).hexdigest()
+        return key_of(self.gid, self.tracking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +68,31 @@ def moment(text: str) -> datetime:
     return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
 
 
+def key_of(gid: str, tracking: str) -> str:
+    """The key of a fulfillment with this tracking number."""
+    return hashlib.sha256(f"{gid}\n{tracking}".encode()).hexdigest()
+
+
+def first_of(fulfillment: Mapping[str, Any]) -> tuple[str, str, int]:
+    """(carrier, tracking number, how many further numbers) of a fulfillment; empty where there is none."""
+    infos = [info for info in fulfillment.get("trackingInfo") or () if info.get("number") or info.get("company")]
+    first = infos[0] if infos else {}
+    others = len([info for info in infos[1:] if info.get("number")])
+    return clean(str(first.get("company") or ""), 100), clean(str(first.get("number") or "")), others
+
+
 def _fulfillments(order: Mapping[str, Any]) -> Iterator[Fulfillment]:
     for one in order.get("fulfillments") or ():
-        infos = [info for info in one.get("trackingInfo") or () if info.get("number") or info.get("company")]
-        first = infos[0] if infos else {}
+        carrier, tracking, others = first_of(one)
         yield Fulfillment(
             gid=str(one["id"])[:64],
             name=clean(str(one.get("name") or ""), 64),
             status=str(one.get("status") or ""),
             created_at=moment(str(one["createdAt"])),
             updated_at=moment(str(one.get("updatedAt") or one["createdAt"])),
-            carrier=clean(str(first.get("company") or ""), 100),
-            tracking=clean(str(first.get("number") or "")),
-            others=len([info for info in infos[1:] if info.get("number")]),
+            carrier=carrier,
+            tracking=tracking,
+            others=others,
             parts=tuple(_part(node) for node in (one.get("fulfillmentLineItems") or {}).get("nodes") or ()),
         )
 
