@@ -19,6 +19,7 @@ from shopapp.shopify_admin import tokens
 from shopapp.skus.match import question
 
 SHOWN = 20
+SMALL = 10_000  # products that are looked through while a person waits for the page
 LONG = 100  # characters of a search
 SCANNED = 5_000  # variants fetched from the database at a time
 ASKED = 100  # variants of Shopify's answer when the table is not complete
@@ -39,6 +40,12 @@ def complete(s: Session, shop_id: int) -> bool:
     """Whether the table holds the shop's whole catalogue."""
     read = select(ShopSweep.id).where(ShopSweep.shop_id == shop_id, ShopSweep.kind == "catalogue")
     return s.execute(read.where(ShopSweep.ended_at.is_not(None))).first() is not None
+
+
+def small(s: Session, shop_id: int) -> bool:
+    """Whether `everything` is quick: the table is complete and of no great size."""
+    some = select(Variant.id).where(Variant.shop_id == shop_id, Variant.sku != "").offset(SMALL).limit(1)
+    return complete(s, shop_id) and s.execute(some).first() is None
 
 
 def find(shop_id: int, text: str) -> list[Product]:

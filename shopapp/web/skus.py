@@ -75,6 +75,9 @@ def listing() -> str:
     with db.reading() as s:
         page = browse.search(s, g.shop_id, q, account_typed(account), after)
         shown = waiting(s, q)
+        at_once = shelf.small(s, g.shop_id)
+    if at_once:
+        shown |= guesses_at(shown)
     kept = {"q": q, "account": account}
     back = {"after": "" if trail[-1:] == ["first"] else (trail or [""])[-1], "trail": " ".join(trail[:-1])}
     return render_template(
@@ -84,17 +87,21 @@ def listing() -> str:
     )  # fmt: skip
 
 
-@blueprint.get(f"{HOME}/waiting")
-def guessed() -> str:
-    """What waits for a match, with the best guesses; asked by the page once it is there, because it may take a while."""
-    with db.reading() as s:
-        shown = waiting(s, typed("q"))
+def guesses_at(shown: dict[str, Any]) -> dict[str, Any]:
+    """The best guesses at what is shown as waiting. Network, where the table of variants is not complete."""
     wanted = {row.sku: row.title for row in shown["waiting"]}
     try:
-        found = guess.guesses(wanted, shelf.everything(g.shop_id, [*wanted, *wanted.values()]))
+        return {"guesses": guess.guesses(wanted, shelf.everything(g.shop_id, [*wanted, *wanted.values()]))}
     except RemoteError:
-        found = {}  # Shopify does not answer: a guess is missed by nobody
-    return render_template("skus/waiting.html", **shown, guesses=found)
+        return {"guesses": {}}  # Shopify does not answer: a guess is missed by nobody
+
+
+@blueprint.get(f"{HOME}/waiting")
+def guessed() -> str:
+    """What waits for a match, with the best guesses; asked by the page once it is there, where they may take a while."""
+    with db.reading() as s:
+        shown = waiting(s, typed("q"))
+    return render_template("skus/waiting.html", **shown, **guesses_at(shown))
 
 
 def look(text: str) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def failure(live: Chapter) -> None:
     live.sync()
     story.wait("it failed", lambda: bad in story.merchant.visit("/orders?state=failed").text, 60)
     frame = live.home("")
-    frame.locator("#attention s-link").click()
+    frame.locator("#attention s-link").first.click()
     seat.lands("/orders?**").get_by_role("link", name=bad).click()
     frame = seat.lands("/orders/*")
     frame.get_by_text(BAD_SKU).first.wait_for()

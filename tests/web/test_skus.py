@@ -12,7 +12,7 @@ from sqlalchemy import select
 from shopapp import clock
 from shopapp.records import db
 from shopapp.records.models import Account, AuditEntry, Order, OrderLine, OrderState, SkuMapping
-from shopapp.skus import keep
+from shopapp.skus import keep, shelf
 from shopapp.skus.keep import Pair
 from tests.web.desk import HOSTILE, Desk, install
 from tests.web.shelf import product, whole_catalogue
@@ -240,7 +240,10 @@ def test_what_belongs_to_another_shop_is_not_there(desk: Desk) -> None:
 # --- guesses ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_asks_for_guesses_once_it_is_there_and_one_click_accepts_one(desk: Desk) -> None:
+def test_the_page_asks_for_guesses_once_it_is_there_and_one_click_accepts_one(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "SMALL", 0)
     whole_catalogue(desk.shop_id)
     product(desk.shop_id, "ABC-1", "Blue mug", 1)
     product(install("red.myshopify.com"), "MKT.2", "Strange mug", 2)
@@ -258,6 +261,15 @@ def test_the_page_asks_for_guesses_once_it_is_there_and_one_click_accepts_one(de
     done = desk.post(PATH, marketplace_sku="abc1", store_sku="ABC-1", account="")
     assert done.status == 303
     assert (due(mine), due(other)) == (True, False)
+
+
+def test_where_guesses_are_quick_they_stand_there_at_once(desk: Desk) -> None:
+    whole_catalogue(desk.shop_id)
+    product(desk.shop_id, "ABC-1", "Blue mug", 1)
+    waits(desk, desk.account(), "abc1")
+    page = desk.get(PATH)
+    assert "data-poll" not in page.tags("s-section", id="waiting")[0]
+    assert page.tags("input", name="store_sku", value="ABC-1")
 
 
 def test_while_shopify_does_not_answer_guesses_are_left_out_and_a_search_says_so(desk: Desk) -> None:
