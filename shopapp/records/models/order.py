@@ -59,6 +59,7 @@ class Order(Due, Base):
         Index("ix_order_shop_account", "shop_id", "account_id", "remote_created_at", "id"),
         _partial("ix_order_failed", "state = 'failed'", "shop_id", "cause", "remote_created_at", "id"),
         _partial("ix_order_held", "state = 'held'", "shop_id", "held_reason", "remote_created_at", "id"),
+        _partial("ix_order_unpurged", "purged_at IS NULL", "id"),
         # The search, see records.db.starts_with.
         Index(
             "ix_order_shop_remote",
