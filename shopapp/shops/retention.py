@@ -26,12 +26,15 @@ from shopapp.records.models import (
     InboxMessage,
     Incident,
     JournalEntry,
+    ListingFeed,
+    ListingPush,
     LoginAttempt,
     Mail,
     MailState,
     Order,
     OrderState,
     PriorImport,
+    PushState,
     Receipt,
 )
 from shopapp.shops import privacy
@@ -66,6 +69,8 @@ KEPT = {
     "order_tally": "one row for each account and state",
     "shipment": "with its order, without the tracking number as soon as its buyer is forgotten",
     "shop_sweep": "one row for each shop and kind",
+    "sku_mapping": "until it is deleted, or shop/redact",
+    "sku_upload": "one row for each shop",
     "usage_entry": "until shop/redact: what was charged must be explainable",
     "variant": "until shop/redact: listings of deleted ones say what they were",
 }
@@ -121,6 +126,11 @@ def _backfills_over(now: datetime) -> ColumnElement[bool]:
     return and_(Backfill.ended_at <= now - history(), ~used)
 
 
+def _feeds_over(now: datetime) -> ColumnElement[bool]:
+    used = exists().where(ListingPush.feed_id == ListingFeed.id)
+    return and_(ListingFeed.ended_at <= now - history(), ~used)
+
+
 ENDED = (MailState.SENT, MailState.BOUNCED, MailState.CANCELLED)
 # Who refers to others goes before them.
 LIFETIMES = (
@@ -142,6 +152,13 @@ LIFETIMES = (
     ),
     Lifetime(PriorImport, _prior_over, None, lambda: PRIOR),
     Lifetime(Backfill, _backfills_over, Backfill.asked_at, history),
+    Lifetime(
+        ListingPush,
+        lambda now: and_(ListingPush.at <= now - history(), ListingPush.state != PushState.SENT),
+        ListingPush.at,
+        history,
+    ),
+    Lifetime(ListingFeed, _feeds_over, ListingFeed.sent_at, history),
     Lifetime(DayCount, lambda now: DayCount.day <= (now - history()).date(), None, history),
     Lifetime(FxRate, lambda now: FxRate.day <= (now - AUDIT).date(), None, lambda: AUDIT),
 )

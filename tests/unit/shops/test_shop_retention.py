@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from shopapp import clock
 from shopapp.records import db
 from shopapp.records.db import Base
-from shopapp.records.models import Backfill, Incident, Mail, Order, PriorImport
+from shopapp.records.models import Backfill, Incident, ListingPush, Mail, Order, PriorImport
 from shopapp.shops import retention
 from tests.unit.shops.ground import Ground, both_databases
 from tests.unit.shops.test_shop_privacy import count, fill
@@ -89,6 +89,7 @@ def age(days: float, *, state: str = "imported") -> None:
             if times:
                 s.execute(update(table).values(**times))
         s.execute(update(Mail).values(state="sent"))
+        s.execute(update(ListingPush).values(state="accepted"))
         s.execute(update(Order).values(state=state, remote_order_id="304-1"))
         s.execute(update(PriorImport).values(token="304-1"))
 
@@ -98,7 +99,10 @@ def left() -> set[str]:
     return {life.model.__tablename__ for life in retention.LIFETIMES if count(life.model.__tablename__)}
 
 
-LASTING = {"journal_entry", "inbox_message", "incident", "mail", "backfill", "day_count"}
+LASTING = {"journal_entry", "inbox_message", "incident", "mail", "backfill", "day_count"} | {
+    "listing_push",
+    "listing_feed",
+}
 
 
 @both_databases
