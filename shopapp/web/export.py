@@ -1,4 +1,4 @@
-"""The shop's own data as one JSON file: settings, accounts with masked secrets, orders. Written piece by piece."""
+"""The shop's own data as one JSON file: settings, accounts with masked secrets, SKU mappings, orders. Piece by piece."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from shopapp.accounts import repair
 from shopapp.alerts import choices
 from shopapp.records import db
 from shopapp.records.models import Account, Order, Shop
+from shopapp.skus import browse
 
 BATCH = 500
 _SHOP = (
@@ -30,14 +31,21 @@ _ORDER = (
     "state", "held_reason", "ignore_reason", "cause", "cause_words", "currency", "total_minor", "buyer_name", "payload",
     "found_at", "imported_at", "shopify_gid", "shopify_name", "shopify_total_minor", "cancelled_at", "purged_at",
 )  # fmt: skip
-_LINE = ("line_id", "sku", "title", "quantity", "total_minor", "variant_gid", "variant_title")
+_LINE = ("line_id", "sku", "chosen_sku", "title", "quantity", "total_minor", "variant_gid", "variant_title")
 
 
 def stream(shop_id: int) -> Iterator[str]:
     """The file in pieces; a transaction for each, so that a large shop holds none open."""
     with db.reading() as s:
         head = _head(s, shop_id)
-    yield json.dumps(head, default=_plain, ensure_ascii=False)[:-1] + ', "orders": ['
+    yield json.dumps(head, default=_plain, ensure_ascii=False)[:-1] + ', "sku_mappings": ['
+    glue = "\n"
+    with db.reading() as s:
+        for account_id, sku, store_sku in browse.everything(s, shop_id):
+            told = {"account_id": account_id, "marketplace_sku": sku, "store_sku": store_sku}
+            yield glue + json.dumps(told, ensure_ascii=False)
+            glue = ",\n"
+    yield '], "orders": ['
     last, glue = 0, "\n"
     while True:
         with db.reading() as s:

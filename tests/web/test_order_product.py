@@ -106,7 +106,8 @@ def test_products_and_lines_of_another_shop_are_not_there(desk: Desk) -> None:
         s.get_one(OrderLine, line_of(foreign).id).shop_id = shop_id
     assert "Strange mug" not in desk.get(f"{path_of(mine)}?find=mug").text
     crossed = f"/orders/{mine}/lines/{line_of(foreign).id}/product"
-    for path in (path_of(foreign), crossed):
+    another = f"/orders/{mine}/lines/{line_of(waits(desk, desk.account(), 'MKT-2')).id}/product"
+    for path in (path_of(foreign), crossed, another):
         assert desk.get(path).status == 404
         assert desk.post(path).status == 404
         assert desk.post(path, gid="gid://shopify/ProductVariant/1", find="A-1").status == 404

@@ -21,6 +21,7 @@ from shopapp.records.models import (
     NotificationChoice,
     Order,
 )
+from shopapp.skus import keep
 from shopapp.web.deeds import DEEDS
 from tests.web.desk import HOSTILE, Desk, Page, install
 
@@ -234,6 +235,9 @@ def test_the_export_holds_the_shops_data_without_secrets_and_nobody_elses(desk: 
     other = install("red.myshopify.com")
     stranger = Desk(desk.app, other, "red.myshopify.com")
     stranger.order(desk.account(shop_id=other, label="Theirs"), remote_order_id="304-9")
+    with db.writing() as s:
+        keep.save(s, desk.shop_id, keep.Pair(account, "M-1", "A-1"), "1")
+        keep.save(s, other, keep.Pair(None, "304-9", "A-1"), "1")
     answer = desk.post("/settings/export")
     assert answer.response.headers["Content-Disposition"] == 'attachment; filename="blue.json"'
     told = json.loads(answer.html)
@@ -242,6 +246,7 @@ def test_the_export_holds_the_shops_data_without_secrets_and_nobody_elses(desk: 
     assert [one["remote_order_id"] for one in told["orders"]] == ["304-1", "304-2"]
     assert told["orders"][0]["buyer_name"] == "Jürgen"
     assert told["orders"][0]["lines"][0]["sku"] == "=SUM(1)"
+    assert told["sku_mappings"] == [{"account_id": account, "marketplace_sku": "M-1", "store_sku": "A-1"}]
     for secret in ("sealed", "304-9", "Theirs", "token"):
         assert secret not in answer.html
     assert "Data of the shop downloaded" in desk.get("/settings").text
