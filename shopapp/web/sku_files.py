@@ -93,13 +93,18 @@ def _keep(s: Session, name: str, told: Told) -> str:
     return key
 
 
+def _said(line: dict[str, Any]) -> str:
+    why = line["why"]  # a text of `table`, where it is marked for translation
+    return _(why, **line["params"])
+
+
 def report(s: Session, row: SkuUpload) -> dict[str, Any]:
     """What confirming the upload would do now."""
     pairs = _pairs(row)
     new, changed = keep.differences(s, g.shop_id, pairs)
     touched = {pair.marketplace_sku for pair in (*new, *changed)}
     waiting = [one for one in unmatched.unmatched(s, g.shop_id) if one.sku in touched]
-    bad = [{**one, "words": _(one["why"], **one["params"])} for one in row.report["bad"]]
+    bad = [{**one, "words": _said(one)} for one in row.report["bad"]]
     return {
         "upload": row, "said": row.report, "bad": bad, "new": len(new), "changed": len(changed),
         "same": len(pairs) - len(new) - len(changed), "orders": sum(one.orders for one in waiting),
