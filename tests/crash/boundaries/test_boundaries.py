@@ -76,6 +76,12 @@ def test_a_shipment_is_confirmed_once_with_its_newest_number_whatever_dies(talli
     assert sum(one["kills"] for one in shipments) > 10
 
 
+def test_the_newest_price_and_stock_are_at_the_marketplace_whatever_dies(tallies: dict[str, list[Tally]]) -> None:
+    pushes = of(tallies["singles"], "stock", "price")
+    assert harm(pushes) == []
+    assert sum(one["kills"] for one in pushes) > 10
+
+
 def test_shopifys_messages_survive_every_crash_and_come_again_until_acknowledged(
     tallies: dict[str, list[Tally]],
 ) -> None:
