@@ -30,6 +30,7 @@ __all__ = ["Answer", "Bucket", "Http", "clean", "parse_json", "redact", "retry_a
 
 MAX_WAIT = 3600
 MOST_VALUES = 500_000
+WHOLE_FILE = 45.0  # seconds for a file: whoever works through a queue is ended after ninety
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ class Http:
             return Answer(call, answer.status, answer.headers, None, response.content.decode("latin-1"), fallback=True)
 
     def download(
-        self, call: str, url: str, *, hosts: Collection[str] = (), seconds: float = 240, cap: int = 500_000_000
+        self, call: str, url: str, *, hosts: Collection[str] = (), seconds: float = WHOLE_FILE, cap: int = 500_000_000
     ) -> Saved:
         """The file at `url`, complete, as an unnamed file of this machine. Transient for everything else.
 
@@ -236,7 +237,7 @@ class Http:
         return Saved(target, call, charset_of(response.headers.get("Content-Type", "")))
 
     def upload(
-        self, call: str, url: str, data: bytes, kind: str, *, hosts: Collection[str] = (), seconds: float = 240
+        self, call: str, url: str, data: bytes, kind: str, *, hosts: Collection[str] = (), seconds: float = WHOLE_FILE
     ) -> None:
         """Put the document `data` of the content type `kind` at `url`, within `seconds`. Transient for everything else.
 
