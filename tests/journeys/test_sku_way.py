@@ -19,7 +19,7 @@ from tests.sandbox.merchant import Page
 pytestmark = pytest.mark.journey
 
 MINUTE = timedelta(seconds=60)
-MANY = int(os.environ.get("SHOPAPP_SKU_ORDERS", "40"))  # orders that fail for days; 500 when run by hand
+MANY = int(os.environ.get("SHOPAPP_SKU_ORDERS", "25"))  # orders that fail for days; 500 when run by hand
 MAPPING = "/listings/skus"
 
 
@@ -143,7 +143,7 @@ def test_orders_that_failed_for_days_stay_in_sight_and_come_by_a_mapping_or_by_r
     seller = life.seller()
     life.connect(seller)
     life.tick("order_import_failed")
-    wanted = life.sell(seller, sku="M-1", count=MANY)
+    wanted = life.sell(seller, sku="M-1", count=MANY, price="0.20")
     (other,) = life.sell(seller, sku="M-2")
     life.work(minutes=5)
     life.work(minutes=20)
@@ -157,6 +157,12 @@ def test_orders_that_failed_for_days_stay_in_sight_and_come_by_a_mapping_or_by_r
     mails = "\n".join(str(mail) for mail in life.mails())
     assert all(order_id in mails for order_id in (other, wanted[0]))
     assert "M-1" in settled(life.merchant.visit(MAPPING))
+    life.merchant.submit(life.merchant.visit("/orders?state=failed"), "retry-all")
+    life.work(seconds=1)
+    with db.reading() as s:
+        tries = select(func.count(JournalEntry.id)).where(JournalEntry.shop_id == life.shop_id)
+        assert s.scalar(tries.where(JournalEntry.event == "retry_asked")) == MANY + 1
+        assert s.scalar(failed) == MANY + 1, "nothing was mended yet, and none is lost by trying"
     map_by_form(life, "M-1", "A-1")
     imported_within_a_minute(life, *wanted)
     assert life.order(other).state == OrderState.FAILED
