@@ -47,6 +47,8 @@ def shops_pages(shops: Shops) -> Iterator[tuple[str, str, str]]:
     )
     failed = shops.first("near", "/orders?state=failed", "/orders")
     yield "order-product", "near", shops.first("near", failed, f"{failed}/lines", "/product") + "?find=lamp"
+    yield from (("listings-empty", "empty", "/listings"), ("listings", "near", "/listings"))
+    yield "listings-none", "near", "/listings?q=nothing"
     yield from (("inbox-empty", "empty", "/inbox"), ("inbox", "expired", "/inbox"))
     yield "message", "expired", shops.first("expired", "/inbox", "/inbox")
     yield from (("settings", "empty", "/settings"), ("settings-broken", "expired", "/settings"))
