@@ -206,11 +206,12 @@ def after(account_id: int, outcome: Outcome, form: str) -> AnyResponse | tuple[s
 def shipping(account_id: int) -> AnyResponse:
     """What the merchant decides about shipments and cancellations."""
     form = request.form
-    if form.get("restock") not in set(Restock):
-        abort(422)
-    wanted = rules.Rules("send_shipments" in form, Restock(form["restock"]), "by_channel" in form)
     with db.writing() as s:
-        rules.save(s, of_shop(s, account_id), g.visitor.user_id, wanted)
+        account = of_shop(s, account_id)
+        if form.get("restock") not in set(Restock):
+            abort(422)
+        wanted = rules.Rules("send_shipments" in form, Restock(form["restock"]), "by_channel" in form)
+        rules.save(s, account, g.visitor.user_id, wanted)
     return redirect(f"/accounts/{account_id}?done=saved", 303)
 
 

@@ -148,7 +148,8 @@ def restock(order_id: int) -> Response:
     """The answer whether a cancelled order's stock is put back; the order is then cancelled in Shopify."""
     answer: Any = request.form.get("restock")
     with db.writing() as s:
-        if answer not in ("yes", "no") or not mirror.answered(s, _of_shop(s, order_id), answer, g.visitor.user_id):
+        order = _of_shop(s, order_id)
+        if answer not in ("yes", "no") or not mirror.answered(s, order, answer, g.visitor.user_id):
             abort(409)
     bell.ring("now")
     return redirect(f"/orders/{order_id}?done=saved", 303)
