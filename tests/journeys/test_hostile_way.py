@@ -16,6 +16,7 @@ from shopapp.records import db
 from shopapp.records.models import Backfill
 from shopapp.web import session
 from tests.journeys.life import Life
+from tests.stage.selling import listed
 
 pytestmark = pytest.mark.journey
 
@@ -29,7 +30,7 @@ class Full:
 
     life: Life
     seller: str
-    ids: dict[str, int]
+    ids: dict[str, Any]
     words: list[str]
 
 
@@ -62,6 +63,8 @@ def furnished(life: Life, name: str = "Victim Lamps", buyer: str = "Evangelina")
         "incident_id": life.incidents("account_expired")[0].id,
         "backfill_id": backfill_id,
     }
+    with db.writing() as s:
+        ids |= listed(s, life.shop_id, account_id, ids["order_id"])
     words = [seller, *good, *bad, life.domain, life.email, "alert(1)", name, buyer, "onerror"]
     return Full(life, seller, ids, words)
 
@@ -73,7 +76,7 @@ def _rules(app: Flask, method: str) -> Iterator[Rule]:
             yield rule
 
 
-def _path(rule: Rule, ids: dict[str, int]) -> str:
+def _path(rule: Rule, ids: dict[str, Any]) -> str:
     """The rule's address with these ids; KeyError for an argument that this test does not know yet."""
     others = {"key": "amazon", "choice": "without", "name": "connections"}
     built = rule.build({name: (ids | others)[name] for name in rule.arguments})

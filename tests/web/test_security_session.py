@@ -22,6 +22,7 @@ from shopapp import clock, runtime
 from shopapp.records import db
 from shopapp.records.models import Account, AuditEntry, Backfill, InboxMessage, Incident, LoginAttempt, Order
 from shopapp.web.session import is_public
+from tests.stage.selling import listed
 from tests.web.desk import Desk, install
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
@@ -138,7 +139,7 @@ def test_a_reading_request_cannot_be_turned_into_a_writing_one(desk: Desk, name:
     assert desk.shop().paused_at is None
 
 
-def filled(desk: Desk) -> dict[str, int]:
+def filled(desk: Desk) -> dict[str, Any]:
     """One row of each noun that an address can name; their ids, all far from 1."""
     account = desk.break_account()
     order = desk.order(account, "failed", cause="sku_unknown")
@@ -152,7 +153,7 @@ def filled(desk: Desk) -> dict[str, int]:
         s.flush()
         incident = s.scalars(select(Incident.id).where(Incident.shop_id == desk.shop_id)).first()
         ids = {"account_id": account, "order_id": order, "message_id": message.id, "backfill_id": old.id}
-        return ids | {"incident_id": incident or 0}
+        return ids | {"incident_id": incident or 0} | listed(s, desk.shop_id, account, order)
 
 
 def snapshot(shop_id: int) -> dict[str, list[tuple[Any, ...]]]:
