@@ -50,14 +50,20 @@ def accept(seat: Any) -> list[str]:
     frame = seat.open("/listings/skus")
     button = frame.locator("#waiting form s-button[type=submit] .act").first
     button.wait_for()
-    looked: list[str] = seat.look("skus-guessed", keys=False)
-    # Until the shop's catalogue was read, guesses come a moment after the page, and with them a new table.
-    found = [one for one in looked if "moves while loading" not in one]
+    found = guessing(seat, "skus-guessed")
     seat.clicks = 0
     button.click()
     seat.page.locator("#toast.shown").wait_for()
     assert seat.clicks == CLICKS_TO_ACCEPT
     return found
+
+
+def guessing(seat: Any, name: str) -> list[str]:
+    """What is wrong with the list of SKUs.
+
+    Until the shop's catalogue was read, guesses come a moment after the page, and with them a new table.
+    """
+    return [one for one in seat.look(name, keys=False) if "moves while loading" not in one]
 
 
 def search(seat: Any, sku: str) -> list[str]:
@@ -102,5 +108,5 @@ def upload(seat: Any, sku: str) -> list[str]:
     found += seat.look("skus-report", keys=False)
     frame.locator("form#confirm s-button[type=submit] .act").click()
     seat.page.locator("#toast.shown").wait_for()
-    found += seat.look("skus-mapped", keys=False)
+    found += guessing(seat, "skus-mapped")
     return found
