@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from marketplaces.channels import registry
 from marketplaces.data import PushResult
 from marketplaces.text import clean
 from shopapp import clock
@@ -118,15 +117,9 @@ def again(s: Session, shop_id: int, listing_ids: Iterable[int], user: str) -> Ma
     return made
 
 
-def again_all(s: Session, shop_id: int, user: str, account_id: int = 0) -> Made:
+def again_all(s: Session, shop_id: int, user: str, account_id: int | None = None) -> Made:
     """*Update* for every listing in Update Error of the shop (or of one account)."""
     failed = select(Listing.id).where(Listing.shop_id == shop_id, Listing.status == ListingStatus.UPDATE_ERROR)
-    if account_id:
+    if account_id is not None:
         failed = failed.where(Listing.account_id == account_id)
     return again(s, shop_id, s.scalars(failed.order_by(Listing.id)), user)
-
-
-def selling(account: Account) -> Any:
-    """What the account's channel declares about selling, None when it takes neither prices nor stock."""
-    channel = registry().get(account.channel)
-    return channel.selling if channel else None

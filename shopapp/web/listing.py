@@ -25,6 +25,7 @@ from shopapp.records.models import (
     PushState,
     Shop,
 )
+from shopapp.web.narrow import chosen, whole
 from shopapp.web.presentation import _, language
 from shopapp.web.session import current_shop
 
@@ -179,14 +180,12 @@ def update(listing_id: int) -> AnyResponse:
 @blueprint.post("/listings/update")
 def update_many() -> AnyResponse:
     """*Update* for the listings named by `listing`, or for `all` in Update Error (of one `account`, if given)."""
-    ids = [int(one) for one in request.form.getlist("listing")[:MOST] if one.isascii() and one.isdigit()]
-    account = request.form.get("account", "")
+    ids = [number for one in request.form.getlist("listing")[:MOST] if (number := whole(one))]
     with db.writing() as s:
         if "all" in request.form:
-            number = int(account) if account.isascii() and account.isdigit() and len(account) < 10 else 0
-            made = outcome.again_all(s, g.shop_id, g.visitor.user_id, number)
+            made = outcome.again_all(s, g.shop_id, g.visitor.user_id, chosen(request.form.get("account", "")))
         else:
-            made = outcome.again(s, g.shop_id, [one for one in ids if one < 2**31], g.visitor.user_id)
+            made = outcome.again(s, g.shop_id, ids, g.visitor.user_id)
     made.ring()
     back = "status=pending" if made.wishes else "status=update_error"
     return redirect(f"/listings?{back}&done={_toast(made)}", 303)

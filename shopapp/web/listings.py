@@ -5,58 +5,46 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import Blueprint, g, redirect, render_template, request
+from flask import Blueprint, g, redirect, render_template
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from marketplaces.money import Money
-from marketplaces.text import clean
 from shopapp.listings import duties, find, link, rules
 from shopapp.listings.find import ENDED, Filters
 from shopapp.listings.rules import Rules
 from shopapp.records import db
 from shopapp.records.models import Account, Listing, ListingRun, ListingStatus, RunState, Shop, ShopSweep
+from shopapp.web.narrow import Narrowed, Trail, chosen
 from shopapp.web.presentation import LISTING_BADGES, _, ngettext, number
 from shopapp.web.session import current_shop
 from shopapp.work import bell
 
 blueprint = Blueprint("listings", __name__)
 TABS = (ListingStatus.NOT_LINKED, ListingStatus.LINKED, ListingStatus.PENDING, ListingStatus.UPDATE_ERROR, ENDED)
-TRAIL = 40  # how many pages back the way is remembered
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the list is narrowed to, as typed. Every link of the page keeps it."""
+class Wish(Narrowed):
+    """What the list is narrowed to; a status that does not exist narrows to nothing less."""
 
     q: str = ""
     account: str = ""
     status: str = ""
 
-    @classmethod
-    def asked(cls) -> Wish:
-        """From the address; a status that does not exist narrows to nothing less."""
-        given = {name: clean(request.values.get(name, ""), keep_spaces=True) for name in cls.__slots__}
-        given["status"] = given["status"] if given["status"] in TABS else ""
-        return cls(**given)
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """What is set, by name."""
-        return {name: value for name in self.__slots__ if (value := getattr(self, name))}
+    def __post_init__(self) -> None:
+        if self.status not in TABS:
+            object.__setattr__(self, "status", "")
 
     def address(self, path: str = "/listings", **more: str) -> str:
         """`path` with this wish; `more` changes single parts ("" leaves one out)."""
-        query = {name: value for name, value in (self.fields | more).items() if value}
-        return f"{path}?{urlencode(query)}" if query else path
+        return self.at(path, **more)
 
     def filters(self) -> Filters:
         """For the search. An account that is none finds nothing."""
-        known = self.account.isascii() and self.account.isdigit() and len(self.account) < 10
-        return Filters(int(self.account) if known else (0 if self.account else None), self.status)
+        return Filters(chosen(self.account), self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,18 +172,11 @@ def gather(s: Session, wish: Wish, after: str) -> dict[str, Any]:
 @blueprint.get("/listings")
 def listing() -> str:
     """Is the price and stock there what it is here?"""
-    wish, after = Wish.asked(), request.args.get("after", "")
-    trail = [one for one in request.args.get("trail", "").split(" ") if one][-TRAIL:]
+    wish, trail = Wish.asked(), Trail.asked()
     with db.reading() as s:
-        shown = gather(s, wish, after)
-    onward = " ".join([*trail, after or "first"])
-    back = {"after": "" if trail[-1:] == ["first"] else (trail or [""])[-1], "trail": " ".join(trail[:-1])}
-    return render_template(
-        "listings/list.html",
-        **shown,
-        newer=wish.address(**back) if after else "",
-        older=wish.address(after=shown["after"], trail=onward) if shown["after"] else "",
-    )
+        shown = gather(s, wish, trail.after)
+    older = trail.older(wish.address, shown["after"])
+    return render_template("listings/list.html", **shown, newer=trail.newer(wish.address), older=older)
 
 
 @blueprint.get("/listings/reading")

@@ -10,8 +10,9 @@ from shopapp.orders import choose
 from shopapp.records import db
 from shopapp.skus import shelf
 from shopapp.skus.shelf import Product
+from shopapp.web.narrow import address
 from shopapp.web.order import of_shop
-from shopapp.web.skus import address, look, typed
+from shopapp.web.skus import look, typed
 from shopapp.work import bell
 
 blueprint = Blueprint("order_product", __name__)

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, redirect, render_template, request
 from sqlalchemy import String, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from marketplaces.text import clean
 from shopapp import clock, i18n
 from shopapp.orders import find, retry
 from shopapp.orders.find import Filters
 from shopapp.records import db
 from shopapp.records.models import Account, HeldReason, JournalEntry, Order, OrderState, ShipmentState
+from shopapp.web.narrow import Narrowed, Trail, chosen
 from shopapp.web.presentation import ORDER_BADGES, _
 from shopapp.web.session import current_shop
 from shopapp.work import bell
@@ -33,12 +32,11 @@ TABS = (
     OrderState.IGNORED,
     OrderState.CANCELLED,
 )
-TRAIL = 40  # how many pages back the way is remembered
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the list is narrowed to, as typed. Every link of the page keeps it."""
+class Wish(Narrowed):
+    """What the list is narrowed to; states that do not exist narrow to nothing less."""
 
     q: str = ""
     account: str = ""
@@ -49,24 +47,14 @@ class Wish:
     since: str = ""
     until: str = ""
 
-    @classmethod
-    def asked(cls) -> Wish:
-        """From the address or the form; a state that does not exist narrows to nothing less."""
-        given = {name: clean(request.values.get(name, ""), keep_spaces=True) for name in cls.__slots__}
-        given["state"] = given["state"] if given["state"] in set(OrderState) else ""
-        given["held"] = given["held"] if given["held"] in set(HeldReason) else ""
-        given["shipment"] = given["shipment"] if given["shipment"] in set(ShipmentState) else ""
-        return cls(**given)
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """What is set, by name."""
-        return {name: value for name in self.__slots__ if (value := getattr(self, name))}
+    def __post_init__(self) -> None:
+        for name, known in (("state", OrderState), ("held", HeldReason), ("shipment", ShipmentState)):
+            if getattr(self, name) not in set(known):
+                object.__setattr__(self, name, "")
 
     def address(self, path: str = "/orders", **more: str) -> str:
         """`path` with this wish; `more` changes single parts ("" leaves one out)."""
-        query = {name: value for name, value in (self.fields | more).items() if value}
-        return f"{path}?{urlencode(query)}" if query else path
+        return self.at(path, **more)
 
     def errors(self) -> dict[str, str]:
         """What cannot be read, by field."""
@@ -76,8 +64,7 @@ class Wish:
 
     def filters(self, timezone: str) -> Filters:
         """For the search. Days are those of the shop's zone, both included; unreadable ones are left out."""
-        known = self.account.isascii() and self.account.isdigit() and len(self.account) < 10
-        account = int(self.account) if known else None
+        account = chosen(self.account)
         since, until = (_day(day, timezone) for day in (self.since, self.until))
         end = _day_after(self.until, timezone) if until else None
         return Filters(account, self.state, self.cause, self.held, since, end, self.shipment)
@@ -159,18 +146,11 @@ def gather(s: Session, wish: Wish, after: str) -> dict[str, Any]:
 @blueprint.get("/orders")
 def listing() -> str:
     """Where is order 304-8812345-2217755?"""
-    wish, after = Wish.asked(), request.args.get("after", "")
-    trail = [one for one in request.args.get("trail", "").split(" ") if one][-TRAIL:]
+    wish, trail = Wish.asked(), Trail.asked()
     with db.reading() as s:
-        shown = gather(s, wish, after)
-    onward = " ".join([*trail, after or "first"])
-    back = {"after": "" if trail[-1:] == ["first"] else (trail or [""])[-1], "trail": " ".join(trail[:-1])}
-    return render_template(
-        "orders/list.html",
-        **shown,
-        newer=wish.address(**back) if after else "",
-        older=wish.address(after=shown["page"].after, trail=onward) if shown["page"].after else "",
-    )
+        shown = gather(s, wish, trail.after)
+    older = trail.older(wish.address, shown["page"].after)
+    return render_template("orders/list.html", **shown, newer=trail.newer(wish.address), older=older)
 
 
 @blueprint.get("/orders/retried")

@@ -17,6 +17,7 @@ from shopapp.listings import brake, rules, runs, switch
 from shopapp.records import db
 from shopapp.records.models import Account, Listing, ListingPush, ListingRun, PushState, RunState
 from shopapp.web import accounts
+from shopapp.web.narrow import whole
 from shopapp.web.presentation import _
 from shopapp.web.session import current_shop
 from shopapp.work import bell
@@ -170,10 +171,8 @@ def _held(s: Session, run: ListingRun, after: int) -> tuple[list[Change], int]:
 @blueprint.get("/listings/runs/<uid>")
 def page(uid: str) -> str:
     """A run: the difference before the yes, its progress after it."""
-    after = request.args.get("after", "")
-    number = int(after) if after.isascii() and after.isdigit() and len(after) < 12 else 0
     with db.reading() as s:
-        shown = gather(s, uid, number)
+        shown = gather(s, uid, whole(request.args.get("after", "")) or 0)
     return render_template("listings/run.html", **shown)
 
 

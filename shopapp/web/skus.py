@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, abort, g, redirect, render_template, request
 from sqlalchemy import select
@@ -19,12 +19,12 @@ from shopapp.records import db
 from shopapp.records.models import Account
 from shopapp.skus import browse, guess, keep, shelf
 from shopapp.skus.keep import Pair, Refused
+from shopapp.web.narrow import Trail, address, chosen
 from shopapp.web.presentation import _
 
 blueprint = Blueprint("skus", __name__)
 HOME = "/listings/skus"
 SHOWN = 25  # SKUs without a match on the page; the next ones follow as these are mapped
-TRAIL = 40  # how many pages back the way is remembered
 ALL = ""  # the choice "for all accounts"
 
 
@@ -32,19 +32,6 @@ def labels(s: Session) -> dict[int, str]:
     """The shop's accounts by key."""
     found = select(Account.id, Account.label).where(Account.shop_id == g.shop_id).order_by(Account.label, Account.id)
     return {row[0]: row[1] for row in s.execute(found)}
-
-
-def address(path: str = HOME, **query: str) -> str:
-    """`path` with what is set."""
-    given = {name: value for name, value in query.items() if value}
-    return f"{path}?{urlencode(given)}" if given else path
-
-
-def account_typed(text: str) -> int | None:
-    """An account's key as typed, None for all; 0 (which no account has) for anything else."""
-    if text == ALL:
-        return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def typed(name: str) -> str:
@@ -70,21 +57,16 @@ def waiting(s: Session, text: str) -> dict[str, Any]:
 @blueprint.get(HOME)
 def listing() -> str:
     """What waits for a match, and the mappings."""
-    q, account, after = typed("q"), typed("account"), request.args.get("after", "")
-    trail = [one for one in request.args.get("trail", "").split(" ") if one][-TRAIL:]
+    q, account, trail = typed("q"), typed("account"), Trail.asked()
     with db.reading() as s:
-        page = browse.search(s, g.shop_id, q, account_typed(account), after)
+        page = browse.search(s, g.shop_id, q, chosen(account), trail.after)
         shown = waiting(s, q)
         at_once = shelf.small(s, g.shop_id)
     if at_once:
         shown |= guesses_at(shown)
-    kept = {"q": q, "account": account}
-    back = {"after": "" if trail[-1:] == ["first"] else (trail or [""])[-1], "trail": " ".join(trail[:-1])}
-    return render_template(
-        "skus/list.html", **shown, page=page, account=account,
-        newer=address(**kept, **back) if after else "",
-        older=address(**kept, after=page.after, trail=" ".join([*trail, after or "first"])) if page.after else "",
-    )  # fmt: skip
+    here = partial(address, HOME, q=q, account=account)
+    newer, older = trail.newer(here), trail.older(here, page.after)
+    return render_template("skus/list.html", **shown, page=page, account=account, newer=newer, older=older)
 
 
 def guesses_at(shown: dict[str, Any]) -> dict[str, Any]:
@@ -143,14 +125,14 @@ def edit(mapping_id: int) -> str:
 def save() -> AnyResponse | tuple[str, int]:
     """Save a mapping, and try the orders that wait for it; 422 keeps what was typed."""
     values = {name: request.form.get(name, "") for name in ("marketplace_sku", "store_sku", "account")}
-    pair = Pair(account_typed(values["account"]), values["marketplace_sku"], values["store_sku"])
+    pair = Pair(chosen(values["account"]), values["marketplace_sku"], values["store_sku"])
     try:
         with db.writing() as s:
             kept = keep.save(s, g.shop_id, pair, g.visitor.user_id)
     except Refused as refused:
         return _form(values, refused.errors), 422
     settle(kept.account_id, [kept.marketplace_sku])
-    return redirect(address(done="sku_mapped"), 303)
+    return redirect(address(HOME, done="sku_mapped"), 303)
 
 
 @blueprint.post(f"{HOME}/<int:mapping_id>/delete")
@@ -159,4 +141,4 @@ def delete(mapping_id: int) -> AnyResponse:
     with db.writing() as s:
         was = keep.delete(s, g.shop_id, mapping_id, g.visitor.user_id) or abort(404)
     settle(was.account_id, [was.marketplace_sku])
-    return redirect(address(done="sku_unmapped"), 303)
+    return redirect(address(HOME, done="sku_unmapped"), 303)

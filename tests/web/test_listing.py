@@ -208,3 +208,14 @@ def test_a_run_of_another_shop_is_not_there(desk: Desk) -> None:
         assert desk.get(run + path).status == 404
     for path in ("/yes", "/no", "/undo"):
         assert desk.post(run + path).status == 404
+
+
+def test_ids_that_are_none_of_ours_are_passed_over(desk: Desk) -> None:
+    listing = listed(desk)
+    refuse(listing)
+    for typed in ("9" * 5000, "\u0663", "-1", "1e3", "99999999999999999999"):
+        assert desk.post("/listings/update", listing=typed).status == 303
+        assert desk.post("/listings/update", all="1", account=typed).status == 303
+        assert desk.get(f"/listings?account={typed}").status == 200
+        assert desk.get(f"/orders?account={typed}").status == 200
+    assert row_of(listing).status == "update_error"
