@@ -33,6 +33,7 @@ from shopapp.records.models import (
     Shipment,
     Shop,
     ShopSweep,
+    SweepKind,
     Variant,
 )
 from shopapp.shipments import hear, send, sweep
@@ -83,7 +84,7 @@ def _reads() -> Iterable[ColumnElement[bool]]:
 
 
 def _catalogues() -> Iterable[ColumnElement[bool]]:
-    return (ShopSweep.kind == duties.CATALOGUE,)
+    return (ShopSweep.kind == SweepKind.CATALOGUE,)
 
 
 def _duties() -> Iterable[ColumnElement[bool]]:

@@ -25,7 +25,7 @@ class Rules:
 
 def of(s: Session, account_id: int) -> Rules:
     """The rules of an account, or the defaults."""
-    row = _row(s, account_id)
+    row = row_of(s, account_id)
     if row is None:
         return Rules()
     return Rules(row.send_shipments, Restock(row.restock), row.import_channel_fulfilled)
@@ -36,10 +36,7 @@ def save(s: Session, account: Account, user_id: str, wanted: Rules) -> bool:
     before = of(s, account.id)
     if wanted == before:
         return False
-    row = _row(s, account.id)
-    if row is None:
-        row = AccountRules(shop_id=account.shop_id, account_id=account.id)
-        s.add(row)
+    row = own_row(s, account.shop_id, account.id)
     row.send_shipments, row.restock = wanted.send_shipments, wanted.restock.value
     row.import_channel_fulfilled = wanted.by_channel
     changes = {
@@ -52,5 +49,16 @@ def save(s: Session, account: Account, user_id: str, wanted: Rules) -> bool:
     return True
 
 
-def _row(s: Session, account_id: int) -> AccountRules | None:
+def row_of(s: Session, account_id: int) -> AccountRules | None:
+    """The account's row, if the merchant has decided anything yet."""
     return s.scalars(select(AccountRules).where(AccountRules.account_id == account_id)).one_or_none()
+
+
+def own_row(s: Session, shop_id: int, account_id: int) -> AccountRules:
+    """The account's row, made with the defaults when there is none."""
+    row = row_of(s, account_id)
+    if row is None:
+        row = AccountRules(shop_id=shop_id, account_id=account_id)
+        s.add(row)
+        s.flush()
+    return row

@@ -25,9 +25,9 @@ from shopapp.records.models import (
     Shop,
     ShopStatus,
     ShopSweep,
+    SweepKind,
 )
 
-CATALOGUE = "catalogue"
 HOURS = (2, 4)  # of the shop's night, in its own time zone: spread over shops, so that not all ask in one minute
 OPEN = (RunState.QUEUED, RunState.RUNNING)
 KEPT = timedelta(days=30)  # finished reads
@@ -98,12 +98,12 @@ def want_catalogue(s: Session, shop: Shop, *, now: bool = False) -> None:
         s,
         ShopSweep,
         {
-            "shop_id": shop.id, "kind": CATALOGUE, "due_at": clock.now(), "lease_token": "", "attempt": 0,
+            "shop_id": shop.id, "kind": SweepKind.CATALOGUE, "due_at": clock.now(), "lease_token": "", "attempt": 0,
             "page_token": "", "ticket": "", "words": "",
         },
         key=["shop_id", "kind"],
     )  # fmt: skip
-    row = s.scalars(select(ShopSweep).where(ShopSweep.shop_id == shop.id, ShopSweep.kind == CATALOGUE)).one()
+    row = s.scalars(select(ShopSweep).where(ShopSweep.shop_id == shop.id, ShopSweep.kind == SweepKind.CATALOGUE)).one()
     if row.due_at is None or (now and not row.ticket):
         row.due_at = clock.now()
 

@@ -97,16 +97,11 @@ def relink(s: Session, shop_id: int, store_skus: Collection[str]) -> Made:
 
     The caller rings what comes of it after its commit.
     """
-    made = Made()
-    wanted = {sku for sku in store_skus if sku}
-    for some in _chunks(sorted(_mean(s, shop_id, wanted))):
-        found = select(Listing).where(Listing.shop_id == shop_id, Listing.sku.in_(some))
-        again(s, shop_id, wish.locked(s, found), made)
-    return made
+    return remap(s, shop_id, _mean(s, shop_id, {sku for sku in store_skus if sku}))
 
 
 def remap(s: Session, shop_id: int, marketplace_skus: Collection[str]) -> Made:
-    """The mappings of these marketplace SKUs changed: link their listings anew. The caller rings after its commit."""
+    """The mappings of these marketplace SKUs may mean others now: link their listings anew. The caller rings after."""
     made = Made()
     for some in _chunks(sorted({sku for sku in marketplace_skus if sku})):
         found = select(Listing).where(Listing.shop_id == shop_id, Listing.sku.in_(some))
@@ -122,9 +117,7 @@ def again(s: Session, shop_id: int, rows: Collection[Listing], made: Made) -> No
         changed += found if rules.of(s, account_id).on else ()  # where nothing is pushed, nothing is wished
     s.flush()
     if changed:
-        more = wish.for_listings(s, shop_id, changed)
-        made.wishes += more.wishes
-        made.urgent, made.due = made.urgent or more.urgent, made.due or more.due
+        made.add(wish.for_listings(s, shop_id, changed))
 
 
 def _mean(s: Session, shop_id: int, store_skus: set[str]) -> set[str]:

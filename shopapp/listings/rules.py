@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shopapp.records.models import AccountRules, Listing, Variant
+from shopapp.accounts.rules import row_of
+from shopapp.records.models import Listing, Variant
 
 # Why a price or a quantity is not ours to set: keys of the page's sentences.
 OFF, NOT_LINKED, OTHER_CURRENCY, NO_PRICE = "off", "not_linked", "other_currency", "no_price"
@@ -45,21 +45,6 @@ class Want:
     quantity: int | None
     no_price: str = ""
     no_quantity: str = ""
-
-
-def row_of(s: Session, account_id: int) -> AccountRules | None:
-    """The account's row, if the merchant has decided anything yet."""
-    return s.scalars(select(AccountRules).where(AccountRules.account_id == account_id)).one_or_none()
-
-
-def own_row(s: Session, shop_id: int, account_id: int) -> AccountRules:
-    """The account's row, made with the defaults when there is none."""
-    row = row_of(s, account_id)
-    if row is None:
-        row = AccountRules(shop_id=shop_id, account_id=account_id)
-        s.add(row)
-        s.flush()
-    return row
 
 
 def of(s: Session, account_id: int) -> Rules:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session, joinedload
 
 from shopapp import clock
+from shopapp.accounts.rules import own_row
 from shopapp.listings import outcome, rules, switch, wish
 from shopapp.listings.rules import BY_CHANNEL, OTHER_CURRENCY, Rules
 from shopapp.listings.wish import Made
@@ -66,10 +66,9 @@ def confirm(s: Session, run: ListingRun, user: str) -> bool:
     """The difference was looked at and agreed to: switch on, and make the wishes. False when it no longer waits."""
     if run.kind != SWITCH_ON or run.state != RunState.ASKED:
         return False
-    row = rules.own_row(s, run.shop_id, run.account_id)
+    row = own_row(s, run.shop_id, run.account_id)
     row.push_price = row.push_price or bool(run.params.get("price"))
     row.push_stock = row.push_stock or bool(run.params.get("stock"))
-    row.switched_at = clock.now()
     _forget_plans(s, run)
     run.state, run.progress, run.due_at, run.found, run.done = RunState.RUNNING, "", clock.now(), 0, 0
     what = [name for name in ("price", "stock") if run.params.get(name)]
@@ -230,9 +229,3 @@ def newest(s: Session, account_id: int, limit: int = 5) -> list[ListingRun]:
     """The account's last runs that a person may want to see or undo, newest first."""
     wanted = (ListingRun.account_id == account_id, ListingRun.kind.in_(KINDS), ListingRun.state != RunState.STOPPED)
     return list(s.scalars(select(ListingRun).where(*wanted).order_by(ListingRun.id.desc()).limit(limit)))
-
-
-def switched_since(s: Session, account_id: int) -> datetime | None:
-    """Since when the account's push is on, None when it is off."""
-    row = rules.row_of(s, account_id)
-    return row.switched_at if row is not None and (row.push_price or row.push_stock) else None

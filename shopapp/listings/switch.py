@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from shopapp import clock
+from shopapp.accounts.rules import own_row
 from shopapp.alerts import incidents
 from shopapp.listings import brake, rules
 from shopapp.records.journal import audit
@@ -38,7 +39,7 @@ def save(s: Session, account: Account, wanted: dict[str, Any], user: str) -> Sav
     numbers, wrong = _numbers(wanted)
     if wrong:
         return Saved(wrong=wrong)
-    row = rules.own_row(s, account.shop_id, account.id)
+    row = own_row(s, account.shop_id, account.id)
     before = rules.of(s, account.id)
     row.locations = sorted(set(wanted.get("locations") or ()))
     row.buffer, row.maximum, row.brake_percent = (
@@ -81,11 +82,10 @@ def _numbers(wanted: dict[str, Any]) -> tuple[dict[str, int | None], str]:
 
 def off(s: Session, account: Account, user: str) -> None:
     """Switch both pushes off: what was wished and not sent is forgotten, what is under way is not followed by more."""
-    row = rules.own_row(s, account.shop_id, account.id)
+    row = own_row(s, account.shop_id, account.id)
     if row.push_price or row.push_stock:
         audit(s, account.shop_id, user, "push_switched_off", f"account:{account.id}")
     row.push_price = row.push_stock = False
-    row.switched_at = None
     s.flush()
     _forget(s, account)
     question = brake.open_question(s, account.id)

@@ -20,11 +20,11 @@ from marketplaces.money import Money
 from marketplaces.text import clean
 from shopapp import clock, verdict
 from shopapp.listings import link, wish
-from shopapp.listings.duties import CATALOGUE, want_catalogue
+from shopapp.listings.duties import want_catalogue
 from shopapp.listings.wish import Made
 from shopapp.logs import context, event
 from shopapp.records import db
-from shopapp.records.models import Shop, ShopStatus, ShopSweep, Variant
+from shopapp.records.models import Shop, ShopStatus, ShopSweep, SweepKind, Variant
 from shopapp.shopify_admin import tokens
 from shopapp.shops.hooks import Heard
 from shopapp.work import bell
@@ -133,8 +133,7 @@ def keep(s: Session, shop_id: int, seen: Iterable[Seen], missing: Iterable[str] 
         skus |= {one.sku for one in new}
     made = link.relink(s, shop_id, skus)
     if changed:
-        more = wish.for_variants(s, shop_id, changed)
-        made.wishes, made.urgent, made.due = made.wishes + more.wishes, made.urgent or more.urgent, made.due or more.due
+        made.add(wish.for_variants(s, shop_id, changed))
     return made
 
 
@@ -281,8 +280,8 @@ def _later(mine: Claim, task: _Task, error: RemoteError) -> None:
 
 def product_changed(heard: Heard) -> None:
     """products/create, products/update: its variants, known or new, are read again. Asks Shopify which they are."""
-    gid = _gid("Product", heard.payload.get("id"))
-    if gid is None or not _needed(heard.shop):
+    gid = heard.gid("Product")
+    if not gid or not _needed(heard.shop):
         return
     admin = tokens.line(heard.shop)
     admin.patient = True
@@ -311,35 +310,28 @@ _FRESH: dict[str, Any] = {
 
 def product_gone(heard: Heard) -> None:
     """products/delete: each of its variants is asked for once more, and found to be gone."""
-    gid = _gid("Product", heard.payload.get("id"))
-    if gid is not None:
+    if gid := heard.gid("Product"):
         _mark_and_ring(heard.shop, Variant.product_gid == gid)
 
 
 def stock_changed(heard: Heard) -> None:
     """inventory_levels/update, /connect, /disconnect: the variant of this item is read again."""
-    _item(heard, heard.payload.get("inventory_item_id"))
+    _item(heard, "inventory_item_id")
 
 
 def item_changed(heard: Heard) -> None:
     """inventory_items/update, inventory_items/delete: the same."""
-    _item(heard, heard.payload.get("id"))
+    _item(heard, "id")
 
 
-def _item(heard: Heard, number: object) -> None:
-    gid = _gid("InventoryItem", number)
-    if gid is not None:
+def _item(heard: Heard, name: str) -> None:
+    if gid := heard.gid("InventoryItem", name):
         _mark_and_ring(heard.shop, Variant.item_gid == gid)
-
-
-def _gid(kind: str, number: object) -> str | None:
-    text = str(number) if isinstance(number, int | str) and not isinstance(number, bool) else ""
-    return f"gid://shopify/{kind}/{text}" if text.isascii() and text.isdigit() and len(text) < 24 else None
 
 
 def _needed(shop_id: int) -> bool:
     """Whether the shop's variants are kept at all: only for shops with an account that takes prices or stock."""
-    wanted = select(ShopSweep.id).where(ShopSweep.shop_id == shop_id, ShopSweep.kind == CATALOGUE)
+    wanted = select(ShopSweep.id).where(ShopSweep.shop_id == shop_id, ShopSweep.kind == SweepKind.CATALOGUE)
     with db.reading() as s:
         return s.execute(wanted).first() is not None
 

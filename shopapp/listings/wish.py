@@ -34,6 +34,11 @@ class Made:
     urgent: bool = False
     due: bool = False
 
+    def add(self, more: Made) -> None:
+        """What came of another look."""
+        self.wishes += more.wishes
+        self.urgent, self.due = self.urgent or more.urgent, self.due or more.due
+
     def ring(self) -> None:
         """Ask for the drains that have something to do; to be called after the commit."""
         for queue in [name for name, wanted in (("now", self.urgent), ("bulk", self.due)) if wanted]:

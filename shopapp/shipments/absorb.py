@@ -19,7 +19,6 @@ from shopapp import clock
 from shopapp.accounts import rules
 from shopapp.records import db
 from shopapp.records.models import JournalEntry, Order, OrderState, Shipment, ShipmentState
-from shopapp.records.vault import new_uid
 from shopapp.runtime import config
 from shopapp.shipments import lines, outcome
 from shopapp.shipments.told import CANCELLED, DONE, Fulfillment, Told
@@ -116,7 +115,7 @@ def _package(
     before = current or replaced
     fresh = next((own for own in known if own.key == one.key), None)
     if fresh is None:
-        fresh = Shipment(uid=new_uid(), shop_id=row.shop_id, order_id=row.id, key=one.key, fulfillment_gid=one.gid)
+        fresh = Shipment(shop_id=row.shop_id, order_id=row.id, key=one.key, fulfillment_gid=one.gid)
         s.add(fresh)
     fresh.account_id, fresh.fulfillment_name = row.account_id, one.name
     fresh.reference = before.reference if before else _next_reference(known)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy import select
 
@@ -24,20 +22,13 @@ TOPICS = ("fulfillments/create", "fulfillments/update", "orders/cancelled", "ref
 
 def heard(message: Heard) -> str:
     """Read the order that the message is about, and take in what Shopify tells of it. Owns its transactions; network."""
-    gid = order_gid(message.topic, message.payload)
+    gid = message.gid("Order", "id" if message.topic == "orders/cancelled" else "order_id")
     with db.reading() as s:
         ours = select(Order.id).where(Order.shop_id == message.shop, Order.shopify_gid == gid).limit(1)
         if not gid or s.scalar(ours) is None:
             return "not_ours"
     read(tokens.line(message.shop), message.shop, gid)
     return "done"
-
-
-def order_gid(topic: str, payload: Mapping[str, Any]) -> str:
-    """The order that a message names, "" when it names none."""
-    number = payload.get("id") if topic == "orders/cancelled" else payload.get("order_id")
-    text = str(number) if isinstance(number, int | str) and not isinstance(number, bool) else ""
-    return f"gid://shopify/Order/{text}" if text.isascii() and text.isdigit() and len(text) < 20 else ""
 
 
 def read(admin: Admin, shop_id: int, gid: str) -> None:

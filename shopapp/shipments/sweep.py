@@ -17,14 +17,13 @@ from marketplaces.errors import RemoteError
 from shopapp import clock, verdict
 from shopapp.logs import context, event
 from shopapp.records import db
-from shopapp.records.models import Account, Order, Shipment, Shop, ShopStatus, ShopSweep
+from shopapp.records.models import Account, Order, Shipment, Shop, ShopStatus, ShopSweep, SweepKind
 from shopapp.shipments import absorb, hear, told
 from shopapp.shopify_admin import tokens
 from shopapp.shopify_admin.client import Admin
 from shopapp.work.claim import LEASE, Claim, held, release
 
 log = logging.getLogger(__name__)
-KIND = "fulfillments"
 EVERY = timedelta(minutes=15)
 # Longer than an unanswered creation may take to be found: a fulfillment may be older than our knowing the order.
 OVERLAP = timedelta(minutes=10)
@@ -36,7 +35,7 @@ PAGE = 50
 
 def only() -> Iterable[ColumnElement[bool]]:
     """Of the sweeps, those of this kind."""
-    return (ShopSweep.kind == KIND,)
+    return (ShopSweep.kind == SweepKind.FULFILLMENTS,)
 
 
 def enrol() -> int:
@@ -44,14 +43,18 @@ def enrol() -> int:
     total = 0
     while True:
         with db.writing() as s:
-            known = select(ShopSweep.shop_id).where(ShopSweep.kind == KIND)
+            known = select(ShopSweep.shop_id).where(ShopSweep.kind == SweepKind.FULFILLMENTS)
             alive = select(Shop.id).where(Shop.status == ShopStatus.ACTIVE)
             lacking = select(Account.shop_id).where(Account.take_over_at.is_not(None), Account.shop_id.not_in(known))
             found = lacking.where(Account.shop_id.in_(alive)).distinct().order_by(Account.shop_id).limit(ENROLLED)
             ids = list(s.scalars(found))
-            rows = [{"shop_id": shop_id, "kind": KIND, "due_at": clock.now()} for shop_id in ids]
+            rows = [{"shop_id": shop_id, "kind": SweepKind.FULFILLMENTS, "due_at": clock.now()} for shop_id in ids]
             db.upsert(s, ShopSweep, rows, key=["shop_id", "kind"])
-            asleep = (ShopSweep.kind == KIND, ShopSweep.due_at.is_(None), ShopSweep.shop_id.in_(alive))
+            asleep = (
+                ShopSweep.kind == SweepKind.FULFILLMENTS,
+                ShopSweep.due_at.is_(None),
+                ShopSweep.shop_id.in_(alive),
+            )
             s.execute(update(ShopSweep).where(*asleep).values(due_at=clock.now()))
         total += len(ids)
         if len(ids) < ENROLLED:

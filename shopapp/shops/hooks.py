@@ -42,6 +42,12 @@ class Heard:
         assert self.shop_id is not None
         return self.shop_id
 
+    def gid(self, kind: str, name: str = "id") -> str:
+        """The id that the payload names `name`, a number there, as Shopify's API names it; "" when it is none."""
+        number = self.payload.get(name)
+        text = str(number) if isinstance(number, int | str) and not isinstance(number, bool) else ""
+        return f"gid://shopify/{kind}/{text}" if text.isascii() and text.isdigit() and len(text) <= 20 else ""
+
 
 def uninstalled(heard: Heard) -> str:
     """The app was removed: tokens are deleted, jobs stop. Topic and time are not signed, so Shopify is always asked.

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from marketplaces.text import clean
 from shopapp.records import db
-from shopapp.records.models import ShopSweep, Variant
+from shopapp.records.models import ShopSweep, SweepKind, Variant
 from shopapp.shopify_admin import tokens
 from shopapp.skus.match import question
 
@@ -38,7 +38,7 @@ class Product:
 
 def complete(s: Session, shop_id: int) -> bool:
     """Whether the table holds the shop's whole catalogue."""
-    read = select(ShopSweep.id).where(ShopSweep.shop_id == shop_id, ShopSweep.kind == "catalogue")
+    read = select(ShopSweep.id).where(ShopSweep.shop_id == shop_id, ShopSweep.kind == SweepKind.CATALOGUE)
     return s.execute(read.where(ShopSweep.ended_at.is_not(None))).first() is not None
 
 

@@ -16,7 +16,7 @@ from shopapp.listings import duties, find, link, rules
 from shopapp.listings.find import ENDED, Filters
 from shopapp.listings.rules import Rules
 from shopapp.records import db
-from shopapp.records.models import Account, Listing, ListingRun, ListingStatus, RunState, Shop, ShopSweep
+from shopapp.records.models import Account, Listing, ListingRun, ListingStatus, RunState, Shop, ShopSweep, SweepKind
 from shopapp.web.narrow import Narrowed, Trail, chosen
 from shopapp.web.presentation import LISTING_BADGES, _, ngettext, number
 from shopapp.web.session import current_shop
@@ -118,7 +118,7 @@ def reading(s: Session, shop: Shop) -> dict[str, Any]:
     accounts = select(Account.id, Account.label).where(Account.shop_id == shop.id)
     labels: dict[int, str] = {row[0]: row[1] for row in s.execute(accounts)}
     runs = duties.progress(s, shop.id)
-    sweep = select(ShopSweep).where(ShopSweep.shop_id == shop.id, ShopSweep.kind == duties.CATALOGUE)
+    sweep = select(ShopSweep).where(ShopSweep.shop_id == shop.id, ShopSweep.kind == SweepKind.CATALOGUE)
     row = s.scalars(sweep).one_or_none()
     catalogue = row is not None and (row.ended_at is None or bool(row.ticket))
     ended = [run.ended_at for run, _site in runs if run.state == RunState.DONE and run.ended_at]

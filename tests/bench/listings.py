@@ -23,7 +23,7 @@ from shopapp import clock, create_app
 from shopapp.config import Config
 from shopapp.listings import duties
 from shopapp.records import db, migrate
-from shopapp.records.models import Listing, ListingRun, ListingStatus, ShopSweep
+from shopapp.records.models import Listing, ListingRun, ListingStatus, ShopSweep, SweepKind
 from tests.bench import stage as ground
 from tests.bench.pages import quantile
 from tests.bench.stage import Stage
@@ -169,7 +169,7 @@ def _standing(scene: Scene) -> dict[str, int]:
     with db.reading() as s:
         linked = s.scalar(select(func.count(Listing.id)).where(Listing.status == ListingStatus.LINKED)) or 0
         done = s.scalar(select(func.count(ListingRun.id)).where(ListingRun.state == "done")) or 0
-        sweep = select(ShopSweep.ended_at).where(ShopSweep.kind == duties.CATALOGUE)
+        sweep = select(ShopSweep.ended_at).where(ShopSweep.kind == SweepKind.CATALOGUE)
         return {"linked": linked, "listings": done, "catalogue": int(s.scalar(sweep) is not None)}
 
 

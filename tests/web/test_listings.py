@@ -21,6 +21,7 @@ from shopapp.records.models import (
     RunState,
     Shop,
     ShopSweep,
+    SweepKind,
     Variant,
 )
 from shopapp.records.models.order import search_key
@@ -223,7 +224,7 @@ def test_read_again_queues_one_read_of_each_site_and_shows_how_far_it_is(desk: D
     with db.reading() as s:
         rows = s.query(ListingRun).order_by(ListingRun.id).all()
         assert [(row.state, row.asked_by != "") for row in rows] == [("done", False), ("queued", True)]
-        assert s.query(ShopSweep).filter_by(kind=duties.CATALOGUE).count() == 1
+        assert s.query(ShopSweep).filter_by(kind=SweepKind.CATALOGUE).count() == 1
     page = desk.get("/listings")
     assert "My Amazon · Amazon.de" in page.text
     assert page.tags("s-section", id="reading")[0]["data-poll"]

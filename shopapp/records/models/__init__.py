@@ -26,9 +26,10 @@ from shopapp.records.models.login import LoginAttempt, LoginDoor
 from shopapp.records.models.order import Backfill, HeldReason, Order, OrderLine, OrderState, PriorImport
 from shopapp.records.models.plan import FxRate, UsageEntry
 from shopapp.records.models.rules import AccountRules, Restock
-from shopapp.records.models.shipment import Shipment, ShipmentState, ShopSweep
+from shopapp.records.models.shipment import Shipment, ShipmentState
 from shopapp.records.models.shop import Shop, ShopStatus
 from shopapp.records.models.sku import SkuMapping, SkuUpload
+from shopapp.records.models.sweep import ShopSweep, SweepKind
 from shopapp.records.models.tally import OrderSlot, OrderTally
 from shopapp.records.models.trail import AuditEntry, JournalEntry, Receipt
 
@@ -78,6 +79,7 @@ __all__ = [
     "ShopSweep",
     "SkuMapping",
     "SkuUpload",
+    "SweepKind",
     "UsageEntry",
     "Variant",
 ]

@@ -75,7 +75,6 @@ class Listing(Due, Base):
     )  # fmt: skip
 
     id: Mapped[int] = plain(primary_key=True)
-    uid: Mapped[str] = plain(String(32), unique=True, default=new_uid)
     shop_id: Mapped[int] = plain(ForeignKey("shop.id"))
     account_id: Mapped[int] = plain(ForeignKey("account.id"))
     site: Mapped[str] = plain(String(64), default="")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped
 
-from shopapp.records.db import Base, Moment, plain
+from shopapp.records.db import Base, plain
 
 
 class Restock(StrEnum):
@@ -35,7 +34,6 @@ class AccountRules(Base):
 
     push_price: Mapped[bool] = plain(default=False)
     push_stock: Mapped[bool] = plain(default=False)
-    switched_at: Mapped[datetime | None] = plain(Moment)
     locations: Mapped[list[Any]] = plain(JSON, default=list)  # gids whose stock counts; empty: all
     buffer: Mapped[int] = plain(default=0)  # units kept back
     maximum: Mapped[int | None] = plain()  # never more than so many are offered

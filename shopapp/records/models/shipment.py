@@ -12,7 +12,6 @@ from sqlalchemy.orm import Mapped, relationship
 from shopapp.records.db import Base, Moment, personal, plain
 from shopapp.records.models.due import Due
 from shopapp.records.models.order import Order
-from shopapp.records.vault import new_uid
 
 
 class ShipmentState(StrEnum):
@@ -36,7 +35,6 @@ class Shipment(Due, Base):
     )
 
     id: Mapped[int] = plain(primary_key=True)
-    uid: Mapped[str] = plain(String(32), unique=True, default=new_uid)
     shop_id: Mapped[int] = plain(ForeignKey("shop.id"))
     account_id: Mapped[int] = plain(ForeignKey("account.id"))
     order_id: Mapped[int] = plain(ForeignKey("order.id"), index=True)
@@ -60,20 +58,3 @@ class Shipment(Due, Base):
     cause_words: Mapped[str] = personal(String(500), default="")
 
     order: Mapped[Order] = relationship(lazy="select")
-
-
-class ShopSweep(Due, Base):
-    """A regular look at Shopify, for what its messages may have left out. One row per shop and kind."""
-
-    __tablename__ = "shop_sweep"
-    __table_args__ = (UniqueConstraint("shop_id", "kind"),)
-
-    id: Mapped[int] = plain(primary_key=True)
-    shop_id: Mapped[int] = plain(ForeignKey("shop.id"))
-    kind: Mapped[str] = plain(String(32))  # fulfillments, catalogue
-    cursor_at: Mapped[datetime | None] = plain(Moment)  # Shopify's time up to which everything was seen
-    began_at: Mapped[datetime | None] = plain(Moment)
-    page_token: Mapped[str] = plain(String(500), default="")
-    ticket: Mapped[str] = plain(String(255), default="")  # of a bulk operation under way
-    ended_at: Mapped[datetime | None] = plain(Moment)
-    words: Mapped[str] = plain(String(500), default="")

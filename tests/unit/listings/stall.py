@@ -14,7 +14,7 @@ from shopapp import clock, jobs
 from shopapp.listings import duties, intake
 from shopapp.listings.intake import Read
 from shopapp.records import db
-from shopapp.records.models import Incident, Listing, ListingRun, ShopSweep, SkuMapping, Variant
+from shopapp.records.models import Incident, Listing, ListingRun, ShopSweep, SkuMapping, SweepKind, Variant
 from shopapp.work import claim
 from tests.stage import buckets
 from tests.unit.orders.scene import DE, Scene
@@ -115,7 +115,7 @@ class Stall:
     def sweep(self) -> ShopSweep:
         """The catalogue's sweep."""
         with db.reading() as s:
-            return s.scalars(select(ShopSweep).where(ShopSweep.kind == duties.CATALOGUE)).one()
+            return s.scalars(select(ShopSweep).where(ShopSweep.kind == SweepKind.CATALOGUE)).one()
 
     def variants(self) -> dict[str, Variant]:
         """All that are known, by SKU."""

@@ -153,7 +153,7 @@ def test_a_level_that_belongs_to_no_variant_ends_the_run(stall: Stall) -> None:
 
 def test_a_variant_without_sense_spoils_no_other(stall: Stall) -> None:
     from shopapp.listings import spool
-    from shopapp.records.models import ShopSweep
+    from shopapp.records.models import ShopSweep, SweepKind
     from shopapp.work.claim import Claim
 
     want(stall)
@@ -162,7 +162,7 @@ def test_a_variant_without_sense_spoils_no_other(stall: Stall) -> None:
         b'{"id":"gid://shopify/Product/1","status":"ACTIVE"},"inventoryItem":{"id":"i","tracked":true}}'
     )
     with db.writing() as s:
-        row = s.query(ShopSweep).filter_by(kind=duties.CATALOGUE).one()
+        row = s.query(ShopSweep).filter_by(kind=SweepKind.CATALOGUE).one()
         row.ticket, row.began_at, row.page_token, row.lease_token = "gid://x/7", clock.now(), "0", "mine"
         mine = Claim(row.id, "mine")
     spool.fill(f"catalogue-{mine.id}-7", [b'{"id":"gid://shopify/ProductVariant/2","sku":"B"}', good])
