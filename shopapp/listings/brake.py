@@ -42,7 +42,7 @@ def watch(s: Session, account_id: int, stops: Collection[Listing], percent: int)
     """These wishes set listings to 0: hold them if they are too many; whether they are held."""
     if not stops:
         return False
-    account = _locked(s, account_id)
+    account = db.fetch(s, Account, account_id, lock=True)  # of two that set listings to 0, the second sees the first
     s.flush()
     asked = open_question(s, account_id)
     count, live = _recent(s, account_id), _live(s, account_id)
@@ -85,13 +85,6 @@ def answer(s: Session, run: ListingRun, user: str, *, yes: bool) -> int:
 
 def _held(account_id: int) -> tuple[Any, ...]:
     return (Listing.account_id == account_id, Listing.urgent.is_(True))
-
-
-def _locked(s: Session, account_id: int) -> Account:
-    """The account, locked: of two transactions that set listings to 0, the second sees the first."""
-    if not db.locks_rows(s):
-        return s.get_one(Account, account_id)
-    return s.get_one(Account, account_id, with_for_update={"key_share": True, "of": Account})
 
 
 def _live(s: Session, account_id: int) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from marketplaces.channel import Selling
 from marketplaces.channels import registry
 from marketplaces.data import ListingChange, PushResult, PushVerdict
-from marketplaces.errors import RateLimited, Rejected, RemoteError, Transient
+from marketplaces.errors import Rejected, RemoteError
 from marketplaces.money import Money
 from marketplaces.text import clean
 from shopapp import clock, verdict
@@ -290,10 +290,5 @@ def _put_back(mine: Claim, error: Exception) -> None:
             return
         account = s.get_one(Account, feed.account_id)
         found = verdict.judge(error, "listing", feed.attempt)
-        if isinstance(error, Transient):
-            verdict.channel_failed(s, account, error)
-        elif isinstance(error, RemoteError) and not isinstance(error, RateLimited):
-            due = account.due_at
-            if not verdict.apply_account(s, account, error, CALL).account_status:
-                account.due_at = due
+        verdict.call_failed(s, account, error, CALL)
         release(feed, clock.now() + found.delay, attempt=feed.attempt + found.used_attempt)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from marketplaces.channel import Channel, Selling
 from marketplaces.channels import registry
 from marketplaces.data import ListingChange, PushResult, PushVerdict, RemoteListing
-from marketplaces.errors import RateLimited, Rejected, RemoteError, Transient
+from marketplaces.errors import Rejected, RemoteError, Transient
 from marketplaces.money import Money
 from shopapp import clock, verdict
 from shopapp.accounts import line
@@ -320,16 +320,7 @@ def _put_back(job: Job, error: Exception) -> None:
             _sent(s, row, job.version).ended_at = clock.now()  # provably not executed
         found = verdict.judge(error, "listing", row.attempt)
         wait = found.delay
-        if isinstance(error, Transient):
-            verdict.channel_failed(s, account, error)
-            wait = FIRST_TRY if job.urgent and row.attempt == 0 else wait
-        elif isinstance(error, RemoteError) and not isinstance(error, RateLimited):
-            _tell(s, account, error)
+        if isinstance(error, Transient) and job.urgent and row.attempt == 0:
+            wait = FIRST_TRY
+        verdict.call_failed(s, account, error, CALL)
         release(row, clock.now() + wait, attempt=row.attempt + found.used_attempt)
-
-
-def _tell(s: Session, account: Account, error: RemoteError) -> None:
-    """The account itself is in trouble. A right that only pushing lacks does not hold up its orders."""
-    due = account.due_at
-    if not verdict.apply_account(s, account, error, CALL).account_status:
-        account.due_at = due

@@ -126,8 +126,8 @@ def _restock(s: Session, row: Order) -> bool | None:
     """Whether the stock is put back; None: the merchant is asked first. Decided once, whatever becomes of the rule."""
     if row.backfill:  # its stock was never taken
         return False
-    if row.restock in ("", Restock.ASK):
-        row.restock = rules.of(s, row.account_id).restock.value if not row.restock else row.restock
+    if not row.restock:
+        row.restock = rules.of(s, row.account_id).restock.value
     if row.restock == Restock.ASK:
         incidents.open_(s, row.shop_id, ASKED, outcome.subject(row), outcome.naming(s, row))
         outcome.note(s, row, "restock_asked")

@@ -127,7 +127,7 @@ def _subject(account_id: int | None) -> str:
 
 def _locked(s: Session, shop_id: int) -> None:
     """One writer a shop; and an order that is about to be judged by the old mappings is judged before we go on."""
-    s.get_one(Shop, shop_id, with_for_update={"key_share": True} if db.locks_rows(s) else None)
+    db.fetch(s, Shop, shop_id, lock=True)
 
 
 def _count(s: Session, shop_id: int) -> int:

@@ -4,7 +4,7 @@ Nothing else may stop an account, pause a shop or mark an item failed. `judge` i
 `apply_shop` write what it says; a success undoes it (`account_works`, `shop_works`). Never touches the network.
 """
 
-from shopapp.verdict.accounts import account_works, apply_account, first_check_failed
+from shopapp.verdict.accounts import account_works, apply_account, call_failed, first_check_failed
 from shopapp.verdict.naming import channel_subject, naming, subject
 from shopapp.verdict.outages import breaker_open_until, channel_answered, channel_failed
 from shopapp.verdict.shops import apply_shop, shop_works
@@ -16,6 +16,7 @@ __all__ = [
     "apply_account",
     "apply_shop",
     "breaker_open_until",
+    "call_failed",
     "channel_answered",
     "channel_failed",
     "channel_subject",

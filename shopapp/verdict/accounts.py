@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplaces.data import Seller
-from marketplaces.errors import RateLimited
+from marketplaces.errors import RateLimited, RemoteError, Transient
 from shopapp import clock
 from shopapp.alerts import incidents
 from shopapp.i18n import N_
@@ -56,6 +56,17 @@ def apply_account(s: Session, account: Account, error: Exception, call: str = ""
         params = {**naming(account, error, call), "what": found.cause, "cause": found.cause}
         incidents.open_(s, account.shop_id, found.incident, about, params, words_of(error))
     return replace(found, delay=wait)
+
+
+def call_failed(s: Session, account: Account, error: Exception, call: str) -> None:
+    """Write what a failed call that is not the account's poll means for it. A right that only this call lacks, or a
+    limit that only it met, does not hold up the account's orders."""
+    if isinstance(error, Transient):
+        outages.channel_failed(s, account, error)
+    elif isinstance(error, RemoteError) and not isinstance(error, RateLimited):
+        due = account.due_at
+        if not apply_account(s, account, error, call).account_status:
+            account.due_at = due
 
 
 def account_works(

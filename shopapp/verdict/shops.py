@@ -49,8 +49,7 @@ def shop_works(s: Session, shop: Shop, *, permitted: bool = False) -> None:
         before, shop.status, shop.status_words = str(shop.status), ShopStatus.ACTIVE, ""
         journal.note(s, shop.id, "shop", "shop_works", before=before)
         event(log, "shop_works", shop=shop.id, before=before)
-    healed = (OPENING, OURS, *((PERMISSION,) if permitted else ()))
-    for kind in set(s.scalars(_OPEN_ABOUT_IT, {"mine": shop.id})) & set(
-        healed
-    ):  # one look finds out whether there is anything, mostly not
+    healed = {OPENING, OURS, PERMISSION} if permitted else {OPENING, OURS}
+    # One look finds out whether anything is open; mostly nothing is.
+    for kind in healed.intersection(s.scalars(_OPEN_ABOUT_IT, {"mine": shop.id})):
         incidents.resolve(s, shop.id, kind, "shop", "works_again")
