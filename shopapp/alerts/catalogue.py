@@ -322,7 +322,7 @@ _LISTINGS = (
         Category.ORDER_IMPORT_FAILED,
         Severity.CRITICAL,
         N_("Order %(remote_order_id)s sold more of %(sku)s than there is"),
-        N_("The order was imported, but with it %(sku)s is %(missing)s short in Shopify. All listings are set to 0."),
+        N_("The order was imported, but now %(sku)s is %(missing)s short. Where stock is pushed, it is set to 0."),
         N_("Get the missing pieces, or tell the buyer and cancel the order at %(channel)s."),
         _ORDER,
         _OPEN_ORDER,
