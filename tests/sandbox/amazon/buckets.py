@@ -9,7 +9,7 @@ PLANS = {
     "getOrder": (0.5, 30),
     "getMarketplaceParticipations": (0.016, 15),
     "searchListingsItems": (5, 5),
-    "getListingsItem": (5, 5),
+    "getListingsItem": (5, 10),
     "patchListingsItem": (5, 5),
     "createFeedDocument": (0.5, 15),
     "createFeed": (0.0083, 15),
