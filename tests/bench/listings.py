@@ -1,8 +1,9 @@
-"""`python -m tests.bench listings`: two hundred thousand SKUs read, linked and shown, on SP-API's real buckets.
+"""`python -m tests.bench listings`: two hundred thousand SKUs read, linked, pushed and shown, on SP-API's real buckets.
 
 The sandbox is every remote, a process of its own with the vendor's rates on the scaled clock; the product runs as shipped:
-workers, scheduler, PostgreSQL, queue. Judged are the scaled time from the linking of the account until every SKU is
-linked, the memory of the workers meanwhile, and what the list's pages take once all is there (unscaled).
+workers, scheduler, web server, PostgreSQL, queue. Judged are the scaled time from the linking of the account until every
+SKU is linked, the first push of all of them (`pushes`), the memory of the workers meanwhile, and what the list's pages
+take once all is there (unscaled).
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,7 +24,9 @@ from shopapp.config import Config
 from shopapp.listings import duties
 from shopapp.records import db, migrate
 from shopapp.records.models import Listing, ListingRun, ListingStatus, ShopSweep, SweepKind
+from tests.bench import pushes
 from tests.bench import stage as ground
+from tests.bench.crew import workers
 from tests.bench.pages import quantile
 from tests.bench.stage import Stage
 from tests.stage.box import Box
@@ -45,16 +47,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skus", type=int, default=200_000)
     parser.add_argument("--scale", type=float, default=5.0, help="how many times as fast as the wall the clock runs")
     parser.add_argument("--requests", type=int, default=100, help="of each page")
+    parser.add_argument("--singles", type=int, default=1_400, help="changes of the backlog that is pushed one by one")
+    parser.add_argument("--no-push", action="store_true", help="read and show only")
 
 
 def run(args: argparse.Namespace) -> dict[str, float | str]:
     """Measure and print a table; the figures."""
     if args.tiny:
-        args.skus, args.requests = 1500, 3
+        args.skus, args.requests, args.singles, args.scale = 2000, 3, 120, 10.0
     with stand(args.scale) as (here, scene, desk):
         fill(scene, args.skus)
         found: dict[str, float | str] = {"skus": args.skus, "clock_scale": args.scale}
         found |= _read(here, scene, args)
+        if not args.no_push:
+            found |= pushes.measure(here, scene, args.skus, args.singles)
         found |= _pages(desk, scene, args)
     ground.table(found)
     return found
@@ -88,47 +94,10 @@ def stand(scale: float) -> Iterator[tuple[Stage, Scene, Desk]]:
 
 
 def fill(scene: Scene, count: int) -> None:
-    """As many listings at the marketplace as products in the shop, the same SKUs."""
+    """As many listings at the marketplace as products in the shop: the same SKUs, other prices and stocks."""
     many = {"count": count, "prefix": PREFIX}
     scene.box.post(f"/amazon/sellers/{scene.seller}/listings", many)
-    scene.box.post(f"/shops/{scene.domain}/products", {**many, "price": "19.90", "available": 5})
-
-
-class Weighed:
-    """The most that the processes of workers weigh, looked at four times a second: each horse by itself."""
-
-    def __init__(self, *pids: int) -> None:
-        self.most = 0
-        self._pids, self._stop = pids, threading.Event()
-        self._thread = threading.Thread(target=self._look)
-        self._thread.start()
-
-    def _look(self) -> None:
-        while not self._stop.wait(0.25):
-            for pid in self._pids:
-                for one in (pid, *ground.children(pid)):
-                    self.most = max(self.most, ground.rss(one))
-
-    def stop(self) -> float:
-        """End; megabytes."""
-        self._stop.set()
-        self._thread.join()
-        return round(self.most / 1_000_000, 1)
-
-
-@contextmanager
-def workers(here: Stage) -> Iterator[Weighed]:
-    """The processes of the product, weighed."""
-    with (
-        here.process("shopapp.cli", "worker", "--queue", "bulk") as bulk,
-        here.process("shopapp.cli", "worker", "--queue", "now") as now,
-        here.process("shopapp.cli", "scheduler"),
-    ):
-        weighed = Weighed(bulk.pid, now.pid)
-        try:
-            yield weighed
-        finally:
-            weighed.stop()
+    scene.box.post(f"/shops/{scene.domain}/products", {**many, "price": pushes.PRICE, "available": pushes.STOCK})
 
 
 def _read(here: Stage, scene: Scene, args: argparse.Namespace) -> dict[str, float | str]:

@@ -1,0 +1,273 @@
+"""The push half of the benchmark of listings: all of them pushed for the first time, some sold out in the middle.
+
+The push is switched on as a merchant does: the difference worked out, looked at, agreed to. Arrived is what the sandbox's
+own journal holds. Two rates are judged against what SP-API permits. Of the first push: SKUs per scaled second, from the yes
+until the last one was handed in, against what flows back into the buckets of both ways (createFeed 0.0083/s of 25,000
+messages, patchListingsItem 5/s). Of a backlog too small for a document: patches per scaled second against 5/s.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select
+
+from shopapp import clock
+from shopapp.listings import outcome, runs
+from shopapp.records import db
+from shopapp.records.models import Account, Listing, ListingRun, ListingStatus, RunState
+from shopapp.work import bell
+from tests.bench.crew import Weighed, spent, workers
+from tests.bench.stage import Stage
+from tests.unit.orders.scene import Scene
+
+PRICE, STOCK = "24.90", 7  # in the shop, and neither of them at the marketplace
+MINUTES, SECONDS, SHARE = 60, 10, 0.95
+MESSAGES, FEEDS, FEED_BURST, FEED_WINDOW = 25_000, 0.0083, 5, 300.0  # JSON_LISTINGS_FEED: at most 5 in 5 minutes
+PATCHES, PATCH_BURST = 5.0, 5
+SOLD_OUT = 5  # variants
+PATIENCE = 1_500.0  # seconds of the wall
+
+
+@dataclass
+class Sale:
+    """A variant that was sold out in the shop: `at` of our clock, which is the sandbox's."""
+
+    sku: str
+    at: datetime
+    wished: datetime | None = None
+    arrived: datetime | None = None
+
+
+def measure(here: Stage, scene: Scene, count: int, singles: int) -> dict[str, float | str]:
+    """Push all, sell out some in the middle, then a small backlog; the figures."""
+    scale = float(here.env["TIME_SCALE"])
+    with workers(here, scene.box.app_port) as weighed:
+        time.sleep(4)
+        since = _entries(scene)
+        found = _first(scene, count, scale, weighed)
+        found |= _singles(scene, min(singles, count))
+        found["push_megabytes"] = weighed.stop()
+    refused = [row["effect"].removeprefix("amazon.") for row in _ledger(scene, since) if _status(row) == 429]
+    return found | {"push_refused_429": len(refused), "push_refused_calls": ", ".join(sorted(set(refused)))}
+
+
+# --- the first push ---------------------------------------------------------------------------------------------------
+
+
+def _first(scene: Scene, count: int, scale: float, weighed: Weighed) -> dict[str, float | str]:
+    wall, since = time.monotonic(), _entries(scene)
+    run_id = _ask(scene)
+    difference = time.monotonic() - wall
+    used, remote = weighed.processor(), spent(scene.box.process.pid)
+    began, wall = clock.now(), time.monotonic()
+    with db.writing() as s:
+        assert runs.confirm(s, s.get_one(ListingRun, run_id), "1")
+    bell.ring("bulk")
+    sales: list[Sale] = []
+
+    def over() -> bool:
+        acknowledged = _acknowledged(scene)
+        if not sales and acknowledged >= count // 2:
+            sales.extend(_sell_out(scene, count))
+        _look_at(scene, sales)
+        arrived = bool(sales) and all(one.arrived for one in sales)
+        return acknowledged == count and arrived and not scene.box.get(_at(scene, "settled"))["waiting"]
+
+    _wait(over, f"the first push of {count}", 0.2 if count < 10_000 else 1.0)
+    ended, seconds = clock.now(), time.monotonic() - wall
+    processor = {"push_worker_processor": round(weighed.processor() - used, 1)}
+    processor["push_remote_processor"] = round(spent(scene.box.process.pid) - remote, 1)
+    ledger = _ledger(scene, since)
+    told: dict[str, float | str] = {
+        "difference_seconds": round(difference, 1),
+        "push_wall_seconds": round(seconds, 1),
+        "push_scaled_minutes": round((ended - began).total_seconds() / 60, 2),
+        "push_limit_minutes": MINUTES,
+        "push_wrong_there": _wrong(scene, count),
+    }
+    return told | _handed_in(ledger, sales, count, began) | processor | _sold_out(ledger, sales, scale)
+
+
+def _ask(scene: Scene) -> int:
+    """The difference of all listings, worked out; the run that asks."""
+    with db.writing() as s:
+        account = s.get_one(Account, scene.account_id)
+        run_id = runs.begin(s, account, runs.SWITCH_ON, "1", price=True, stock=True).id
+    bell.ring("bulk")
+
+    def asked() -> bool:
+        with db.reading() as s:
+            return s.get_one(ListingRun, run_id).state == RunState.ASKED
+
+    _wait(asked, "the difference", 0.1)
+    return run_id
+
+
+def _acknowledged(scene: Scene) -> int:
+    mine = (Listing.account_id == scene.account_id, Listing.version > 0, Listing.acked_version == Listing.version)
+    with db.reading() as s:
+        return s.scalar(select(func.count(Listing.id)).where(*mine, Listing.status == ListingStatus.LINKED)) or 0
+
+
+def _handed_in(ledger: list[dict[str, Any]], sales: list[Sale], count: int, began: datetime) -> dict[str, float | str]:
+    """How many went which way, and how much of what the buckets permit that is."""
+    documents = [row for row in ledger if row["effect"] == "feed.created"]
+    patches = [row for row in ledger if row["effect"] == "listing.patch"]
+    sizes = [row["body"]["bytes"] for row in ledger if row["effect"] == "document.uploaded"]
+    ended = [row["body"].get("messagesProcessed", 0) for row in ledger if row["effect"] == "feed.ended"]
+    sold_out = {one.sku for one in sales}  # these are said more than once
+    last = max(_when(row) for row in [*documents, *patches] if row["key"] not in sold_out)
+    span, permitted = (last - began).total_seconds(), FEEDS * MESSAGES + PATCHES
+    needed = -(-count // MESSAGES)
+    return {
+        "documents": len(documents),
+        "document_messages": sum(ended),
+        "document_megabytes": round(max(sizes, default=0) / 1_048_576, 2),
+        "pushed_singly": len(patches),
+        "handed_in_scaled_seconds": round(span, 1),
+        "perfect_client_seconds": (needed - 1) // FEED_BURST * FEED_WINDOW,
+        "skus_per_scaled_second": round(count / span, 1),
+        "permitted_per_second": permitted,
+        "push_of_permitted": round(count / span / permitted, 3),
+        "limit_of_permitted": SHARE,
+    }
+
+
+def _wrong(scene: Scene, count: int) -> int:
+    """How many listings the marketplace has otherwise than they were wished, by its own journal."""
+    there: dict[str, tuple[str, int]] = {}
+    last = 0
+    while rows := scene.box.get(_at(scene, "applied"), since=str(last)):
+        there.update({row["sku"]: (row["price"], row["quantity"]) for row in rows})
+        last = rows[-1]["n"]
+    with db.reading() as s:
+        wished = select(Listing.sku, Listing.price_minor, Listing.quantity)
+        rows = s.execute(wished.where(Listing.account_id == scene.account_id)).all()
+    right = sum(there.get(sku) == (str(Decimal(minor or 0).scaleb(-2)), quantity) for sku, minor, quantity in rows)
+    return count - right
+
+
+# --- sold out in the middle -------------------------------------------------------------------------------------------
+
+
+def _sell_out(scene: Scene, count: int) -> list[Sale]:
+    """Some variants from all over the catalogue have no stock any more."""
+    sales = []
+    for number in range(SOLD_OUT):
+        sku = f"BULK-{1 + number * (count - 1) // (SOLD_OUT - 1):06d}"
+        sales.append(Sale(sku, clock.now()))
+        scene.box.patch(f"/shops/{scene.domain}/variants/sku:{sku}", {"available": 0})
+    return sales
+
+
+def _look_at(scene: Scene, sales: list[Sale]) -> None:
+    for sale in sales:
+        if sale.wished is None:
+            mine = (Listing.account_id == scene.account_id, Listing.sku == sale.sku, Listing.quantity == 0)
+            with db.reading() as s:
+                sale.wished = s.scalar(select(Listing.wished_at).where(*mine))
+        if sale.arrived is None:
+            rows = scene.box.get(_at(scene, "applied"), sku=sale.sku)
+            moments = [row["at"] for row in rows if row["quantity"] == 0]
+            sale.arrived = datetime.fromtimestamp(moments[0], sale.at.tzinfo) if moments else None
+
+
+def _sold_out(ledger: list[dict[str, Any]], sales: list[Sale], scale: float) -> dict[str, float | str]:
+    """The worst of them: what our software took of the wall, what the bucket and the marketplace took of the clock.
+
+    The bucket's part is from the wish until a permit was there, by the calls that the marketplace saw.
+    """
+    calls = [row for row in ledger if row["effect"] == "amazon.patchListingsItem" and row["body"]["status"] == 200]
+    worst: tuple[float, ...] = (0.0, 0.0, 0.0)
+    for sale in sales:
+        assert sale.wished is not None
+        assert sale.arrived is not None
+        taken = next(_when(row) for row in calls if row["body"].get("sku") == sale.sku and _when(row) >= sale.wished)
+        bucket = min(_wait_for_permit(calls, sale.wished), (taken - sale.wished).total_seconds())
+        ours = ((taken - sale.at).total_seconds() - bucket) / scale
+        worst = max(worst, (ours, bucket, (sale.arrived - taken).total_seconds()), key=lambda one: one[0] + one[1])
+    return {
+        "sold_out_software_seconds": round(worst[0], 2),
+        "sold_out_bucket_seconds": round(worst[1], 2),
+        "sold_out_there_seconds": round(worst[2], 2),
+        "sold_out_seconds": round(sum(worst), 2),
+        "sold_out_limit_seconds": SECONDS,
+    }
+
+
+def _wait_for_permit(calls: list[dict[str, Any]], wished: datetime) -> float:
+    """Scaled seconds from the wish until the marketplace's bucket held a permit."""
+    level, then = float(PATCH_BURST), None
+    for row in calls:
+        at = _when(row)
+        if at > wished:
+            break
+        level = min(PATCH_BURST, level + ((at - then).total_seconds() if then else 0) * PATCHES) - 1
+        then = at
+    if then is not None:
+        level = min(PATCH_BURST, level + (wished - then).total_seconds() * PATCHES)
+    return max(0.0, (1 - level) / PATCHES)
+
+
+# --- a backlog too small for a document -------------------------------------------------------------------------------
+
+
+def _singles(scene: Scene, count: int) -> dict[str, float | str]:
+    """*Update* of some: all go one by one, as fast as the bucket permits."""
+    since = _entries(scene)
+    with db.writing() as s:
+        ids = list(s.scalars(select(Listing.id).where(Listing.account_id == scene.account_id).limit(count)))
+        outcome.again(s, scene.shop_id, ids, "1")
+    bell.ring("bulk")
+    wall = time.monotonic()
+
+    def over() -> bool:
+        return len([row for row in _ledger(scene, since) if row["effect"] == "listing.patch"]) >= count
+
+    _wait(over, f"a backlog of {count}", 0.5)
+    moments = sorted(_when(row) for row in _ledger(scene, since) if row["effect"] == "listing.patch")
+    rate = (len(moments) - 1) / (moments[-1] - moments[0]).total_seconds()
+    return {
+        "singles": len(moments),
+        "singles_wall_seconds": round(time.monotonic() - wall, 1),
+        "singles_per_scaled_second": round(rate, 2),
+        "singles_of_permitted": round(rate / PATCHES, 3),
+    }
+
+
+# --- the sandbox ------------------------------------------------------------------------------------------------------
+
+
+def _at(scene: Scene, name: str) -> str:
+    return f"/amazon/sellers/{scene.seller}/{name}"
+
+
+def _ledger(scene: Scene, since: int) -> list[dict[str, Any]]:
+    return scene.box.ledger(system="amazon", since=str(since))
+
+
+def _entries(scene: Scene) -> int:
+    rows = scene.box.ledger()
+    return int(rows[-1]["n"]) if rows else 0
+
+
+def _status(row: dict[str, Any]) -> int:
+    return int((row["body"] or {}).get("status") or 0)
+
+
+def _when(row: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(row["at"])
+
+
+def _wait(over: Callable[[], bool], what: str, pause: float) -> None:
+    ends = time.monotonic() + PATIENCE
+    while not over():
+        if time.monotonic() > ends:
+            raise SystemExit(f"{what} did not come to its end")
+        time.sleep(pause)
