@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, abort, g, redirect, render_template, request
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -17,6 +17,7 @@ from shopapp.listings import brake, rules, runs, switch
 from shopapp.records import db
 from shopapp.records.models import Account, Listing, ListingPush, ListingRun, PushState, RunState
 from shopapp.web import accounts
+from shopapp.web.listing import PUSHES
 from shopapp.web.narrow import whole
 from shopapp.web.presentation import _
 from shopapp.web.session import current_shop
@@ -30,9 +31,9 @@ WRONG = {
     switch.WRONG_PERCENT: N_("Give a whole number from 0 to 100."),
 }
 TITLES = {
-    runs.SWITCH_ON: N_("Push switched on"),
-    runs.RENEW: N_("Changed rules applied"),
-    runs.UNDO: N_("Run undone"),
+    runs.SWITCH_ON: N_("Switching the push on"),
+    runs.RENEW: N_("Applying changed rules"),
+    runs.UNDO: N_("Undoing a run"),
     brake.KIND: N_("So many would be set to 0"),
 }
 STATES: dict[str, tuple[str, str]] = {
@@ -43,6 +44,8 @@ STATES: dict[str, tuple[str, str]] = {
     RunState.FAILED: ("critical", N_("Failed")),
     RunState.STOPPED: ("neutral", N_("Taken back")),
 }
+UNDER_WAY = ("info", N_("Being pushed"))  # all of a run is wished, and the marketplace has not answered everything
+PLANNED = ("info", N_("Waiting to be sent"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Change:
     listing: Listing
     price: tuple[Money | None, Money | None]
     stock: tuple[int | None, int | None]
-    state: str
+    tone: str = ""
+    badge: str = ""
 
 
 def section(s: Session, account: Account) -> dict[str, Any]:
@@ -114,7 +118,10 @@ def gather(s: Session, uid: str, after: int) -> dict[str, Any]:
     run = of_shop(s, uid)
     account = s.get_one(Account, run.account_id)
     changes = _held(s, run, after) if run.kind == brake.KIND else _changes(s, run, after)
+    progress = _progress(s, run)
     tone, state = _state(run)
+    if run.state == RunState.DONE and progress["open"]:
+        tone, state = UNDER_WAY[0], _(UNDER_WAY[1])
     return {
         "run": run,
         "account": account,
@@ -124,23 +131,35 @@ def gather(s: Session, uid: str, after: int) -> dict[str, Any]:
         "state": state,
         "changes": changes[0][:PER_PAGE],
         "next": changes[1],
-        "progress": _progress(s, run) if run.kind != brake.KIND else {},
+        "progress": progress,
         "undone": runs.undone_by(s, run),
         "undoable": run.kind in runs.UNDOABLE and run.state in (RunState.RUNNING, RunState.DONE),
-        "busy": run.state in (RunState.QUEUED, RunState.RUNNING),
+        "busy": run.state in (RunState.QUEUED, RunState.RUNNING) or (run.state == RunState.DONE and progress["open"]),
+        "brake": run.kind == brake.KIND,
         "question": run.kind == brake.KIND and run.state == RunState.ASKED,
         "difference": run.kind == runs.SWITCH_ON and run.state in (RunState.QUEUED, RunState.ASKED),
     }
 
 
 def _progress(s: Session, run: ListingRun) -> dict[str, int]:
-    counted = select(ListingPush.state, func.count()).where(ListingPush.run_id == run.id).group_by(ListingPush.state)
-    found: dict[str, int] = {str(row[0]): row[1] for row in s.execute(counted)}
+    """The run's pushes: all, done, refused, still open, left (never sent)."""
+    counted = select(ListingPush.state, _waits(), func.count()).join(Listing, Listing.id == ListingPush.listing_id)
+    mine = counted.where(ListingPush.run_id == run.id).group_by(ListingPush.state, _waits())
+    found = {(str(row[0]), bool(row[1])): int(row[2]) for row in s.execute(mine)}
+    by_state = {state: sum(found.get((state, waits), 0) for waits in (True, False)) for state in PushState}
+    waiting = found.get((PushState.PREVIEW, True), 0)
     return {
         "all": sum(found.values()),
-        "done": found.get(PushState.ACCEPTED, 0) + found.get(PushState.SUPERSEDED, 0),
-        "refused": found.get(PushState.REFUSED, 0),
+        "done": by_state[PushState.ACCEPTED] + by_state[PushState.SUPERSEDED],
+        "refused": by_state[PushState.REFUSED],
+        "open": by_state[PushState.SENT] + waiting,
+        "left": by_state[PushState.PREVIEW] - waiting,
     }
+
+
+def _waits() -> ColumnElement[bool]:
+    """Whether a planned push is still to be sent: it is the listing's newest wish, and no dry run has settled it."""
+    return and_(Listing.version == ListingPush.version, Listing.acked_version < Listing.version)
 
 
 def _changes(s: Session, run: ListingRun, after: int) -> tuple[list[Change], int]:
@@ -153,7 +172,9 @@ def _changes(s: Session, run: ListingRun, after: int) -> tuple[list[Change], int
 
 def _change(push: ListingPush, row: Listing) -> Change:
     price = (_money(push.old_price_minor, row), _money(push.price_minor, row))
-    return Change(row, price, (push.old_quantity, push.quantity), push.state)
+    planned = push.state == PushState.PREVIEW and push.version == row.version > row.acked_version
+    tone, badge = PLANNED if planned else PUSHES[push.state]
+    return Change(row, price, (push.old_quantity, push.quantity), tone, _(badge))
 
 
 def _money(minor: int | None, row: Listing) -> Money | None:
@@ -164,7 +185,7 @@ def _held(s: Session, run: ListingRun, after: int) -> tuple[list[Change], int]:
     """What the brake holds."""
     held = select(Listing).where(Listing.account_id == run.account_id, Listing.urgent.is_(True), Listing.id > after)
     rows = s.scalars(held.where(Listing.due_at.is_(None)).order_by(Listing.id).limit(PER_PAGE + 1)).all()
-    changes = [Change(row, (None, None), (row.there_quantity, row.quantity), "") for row in rows]
+    changes = [Change(row, (None, None), (row.there_quantity, row.quantity)) for row in rows]
     return changes, rows[PER_PAGE - 1].id if len(rows) > PER_PAGE else 0
 
 
