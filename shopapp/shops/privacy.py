@@ -167,7 +167,10 @@ def blank_orders(s: Session, ours: list[int]) -> None:
     changed product, asks for it.
     """
     still = {"synchronize_session": False}
-    for ids in _batches(ours):
+    for ids in _batches(sorted(ours)):
+        # Several messages may be about the same orders at once: they meet here, always in this order.
+        mine = select(Order.id).where(Order.id.in_(ids)).order_by(Order.id)
+        s.execute(mine.with_for_update(key_share=True))
         for table, key, read_as in _rows_about_buyers():
             s.execute(update(table).where(key.in_(list(map(read_as, ids)))).values(**blank(table)))
         these = update(Order).where(Order.id.in_(ids)).execution_options(**still)

@@ -87,6 +87,8 @@ def _rate(here: Stage, count: int, begin: Callable[[], None]) -> float:
 
 def _due_now(ids: list[int]) -> None:
     with db.writing() as s:
+        # In one order: the workers lock several of them as well.
+        s.execute(select(Account.id).where(Account.id.in_(ids)).order_by(Account.id).with_for_update(key_share=True))
         s.execute(update(Account).where(Account.id.in_(ids)).values(due_at=clock.now()))
     bell.ring("bulk")
 
