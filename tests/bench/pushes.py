@@ -51,7 +51,8 @@ def measure(here: Stage, scene: Scene, count: int, singles: int) -> dict[str, fl
         time.sleep(4)
         since = _entries(scene)
         found = _first(scene, count, scale, weighed)
-        found |= _singles(scene, min(singles, count))
+        if singles:
+            found |= _singles(scene, min(singles, count))
         found["push_megabytes"] = weighed.stop()
     refused = [row["effect"].removeprefix("amazon.") for row in _ledger(scene, since) if _status(row) == 429]
     return found | {"push_refused_429": len(refused), "push_refused_calls": ", ".join(sorted(set(refused)))}
@@ -220,17 +221,14 @@ def _wait_for_permit(calls: list[dict[str, Any]], wished: datetime) -> float:
 
 def _singles(scene: Scene, count: int) -> dict[str, float | str]:
     """*Update* of some: all go one by one, as fast as the bucket permits."""
-    since = _entries(scene)
+    since, before = _entries(scene), _applied(scene)
     with db.writing() as s:
         ids = list(s.scalars(select(Listing.id).where(Listing.account_id == scene.account_id).limit(count)))
         outcome.again(s, scene.shop_id, ids, "1")
     bell.ring("bulk")
     wall = time.monotonic()
 
-    def over() -> bool:
-        return len([row for row in _ledger(scene, since) if row["effect"] == "listing.patch"]) >= count
-
-    _wait(over, f"a backlog of {count}", 0.5)
+    _wait(lambda: _applied(scene) - before >= count, f"a backlog of {count}", 0.5)
     moments = sorted(_when(row) for row in _ledger(scene, since) if row["effect"] == "listing.patch")
     rate = (len(moments) - 1) / (moments[-1] - moments[0]).total_seconds()
     return {
@@ -246,6 +244,10 @@ def _singles(scene: Scene, count: int) -> dict[str, float | str]:
 
 def _at(scene: Scene, name: str) -> str:
     return f"/amazon/sellers/{scene.seller}/{name}"
+
+
+def _applied(scene: Scene) -> int:
+    return int(scene.box.get(_at(scene, "settled"))["applied"])
 
 
 def _ledger(scene: Scene, since: int) -> list[dict[str, Any]]:
