@@ -13,12 +13,14 @@ from flask import Flask
 from shopapp import clock, create_app
 from shopapp.records import db
 from shopapp.work import bell
+from tests.stage import kept, tables
 from tests.stage.box import Box
 from tests.stage.postgres import Postgres, find_postgres
 from tests.stage.queue import Queue
 from tests.stage.settings import settings_for
 
 REQUIRED = frozenset(os.environ.get("SHOPAPP_REQUIRE", "").split())
+kept.keep()
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -88,7 +90,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database with all tables."""
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        with server.database() as url:
+        with server.database(tables=True) as url:
             yield url
     else:
         yield f"sqlite:///{tmp_path / 'test.db'}"
@@ -99,7 +101,7 @@ def app(database: str, queue: Queue, box: Box, tmp_path: Path) -> Iterator[Flask
     """The application on an empty database, the sandbox as every remote, the clock on the wall."""
     queue.clear()
     made = create_app(settings_for(tmp_path, database, queue.url, box))
-    db.Base.metadata.create_all(db.engine())
+    tables.make(db.engine())
     yield made
     with made.app_context():
         db.db.session.remove()

@@ -11,10 +11,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import NullPool, create_engine
+
+from tests.stage.tables import make
 
 NOBODY = 65534
 
@@ -95,16 +98,24 @@ class Postgres:
         raise RuntimeError("PostgreSQL did not start")
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """An empty database for one test."""
+    def database(self, *, tables: bool = False) -> Iterator[str]:
+        """An empty database for one test; with `tables`, those of the models are there."""
         name = f"t{uuid.uuid4().hex}"
         with self._connect() as admin:
-            admin.execute(f"CREATE DATABASE {name}")
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {self._furnished if tables else 'template1'}")
         try:
             yield self.url(name)
         finally:
             with self._connect() as admin:
                 admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @cached_property
+    def _furnished(self) -> str:
+        with self._connect() as admin:
+            admin.execute("CREATE DATABASE furnished")
+        engine = create_engine(self.url("furnished"), poolclass=NullPool)
+        make(engine)
+        return "furnished"
 
     def stop(self) -> None:
         """Stop at once and forget the data."""

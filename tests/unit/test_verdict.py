@@ -39,6 +39,7 @@ from shopapp.records.models import (
     ShopStatus,
 )
 from shopapp.shopify_admin.errors import ShopAuthLost, ShopFrozen
+from tests.stage import tables
 
 START = datetime(2026, 9, 1, 12, tzinfo=UTC)
 REFUSALS = (AuthExpired, AuthRevoked, AccountInactive)
@@ -66,7 +67,7 @@ def _database(tmp_path: Path) -> Iterator[None]:
     runtime.setup(Config.load({"APP_URL": "https://app.test", "SECRET_KEY": "k" * 40}, serving=False))
     engine = create_engine(f"sqlite:///{tmp_path}/v.db")
     db.use(engine)
-    db.Base.metadata.create_all(engine)
+    tables.make(engine)
     clock.travel(START, freeze=True)
     yield
     engine.dispose()

@@ -28,6 +28,7 @@ from shopapp.plans.entitlements import begin_trial
 from shopapp.records import db
 from shopapp.records.models import Account, AccountStatus, Incident, Order, OrderLine, OrderState, Shop
 from shopapp.work import bell
+from tests.stage import tables
 from tests.stage.queue import Queue
 from tests.stage.settings import settings_for
 
@@ -258,7 +259,7 @@ def open_desk(queue: Queue, folder: Path, **settings: str) -> Iterator[Desk]:
     """The app with one shop, on SQLite; torn down after."""
     queue.clear()
     app = create_app(settings_for(folder, f"sqlite:///{folder / 'test.db'}", queue.url, nowhere(), **settings))
-    db.Base.metadata.create_all(db.engine())
+    tables.make(db.engine())
     domain = "blue.myshopify.com"
     yield Desk(app, install(domain), domain)
     with app.app_context():

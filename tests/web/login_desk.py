@@ -14,6 +14,7 @@ from shopapp import create_app
 from shopapp.records import db
 from shopapp.records.models import Account, AccountSite, Incident
 from shopapp.work import bell
+from tests.stage import tables
 from tests.stage.box import Box
 from tests.stage.queue import Queue
 from tests.stage.settings import settings_for
@@ -109,7 +110,7 @@ def open_login_desk(queue: Queue, box: Box, folder: Path) -> Iterator[LoginDesk]
     """The app with one shop, on SQLite, the sandbox behind it; torn down after."""
     queue.clear()
     app = create_app(settings_for(folder, f"sqlite:///{folder / 'test.db'}", queue.url, box))
-    db.Base.metadata.create_all(db.engine())
+    tables.make(db.engine())
     domain = f"shop-{secrets.token_hex(4)}.myshopify.com"
     yield LoginDesk(app, install(domain), domain, box=box)
     box.clear_faults()

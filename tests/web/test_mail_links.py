@@ -16,6 +16,7 @@ from shopapp.config import ROOT, Config
 from shopapp.records import db
 from shopapp.records.models import AuditEntry, Category, Shop
 from shopapp.web import mail_links
+from tests.stage import tables
 
 TYPED = "alerts@desk.test"
 
@@ -26,7 +27,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     runtime.setup(Config.load({"APP_URL": "https://relay.test", "SECRET_KEY": "k" * 40}, serving=False))
     engine = create_engine(f"sqlite:///{tmp_path}/links.db")
     db.use(engine)
-    db.Base.metadata.create_all(engine)
+    tables.make(engine)
     with db.writing() as s:
         made = Shop(domain="blue.myshopify.com", installed_at=clock.now(), email="owner@blue.test")
         made.use_shop_email, made.alert_address = False, TYPED

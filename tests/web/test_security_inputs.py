@@ -21,6 +21,7 @@ from shopapp.alerts import letters
 from shopapp.records import db
 from shopapp.records.models import Account, Incident, Mail, Shop, UsageEntry
 from shopapp.work import bell
+from tests.stage import tables
 from tests.stage.box import Box
 from tests.stage.queue import Queue
 from tests.stage.settings import settings_for
@@ -51,9 +52,9 @@ def merchant(request: pytest.FixtureRequest, queue: Queue, box: Box, tmp_path: P
     with ExitStack() as stack:
         url = f"sqlite:///{tmp_path / 'test.db'}"
         if request.param == "postgres":
-            url = stack.enter_context(request.getfixturevalue("postgres").database())
+            url = stack.enter_context(request.getfixturevalue("postgres").database(tables=True))
         app = create_app(settings_for(tmp_path, url, queue.url, box))
-        db.Base.metadata.create_all(db.engine())
+        tables.make(db.engine())
         made = merchant_of(app, box)
         account = add_account(made.shop_id)
         add_order(made.shop_id, account, "304-1", state="failed", cause="sku_unknown")

@@ -18,6 +18,7 @@ from shopapp import clock, create_app, runtime
 from shopapp.records import db
 from shopapp.records.models import Account, LoginAttempt
 from shopapp.work import bell
+from tests.stage import tables
 from tests.stage.box import Box
 from tests.stage.queue import Queue
 from tests.stage.settings import settings_for
@@ -194,7 +195,7 @@ def test_the_cookie_is_for_this_way_only(queue: Queue, box: Box, tmp_path: Path,
     queue.clear()
     url = f"sqlite:///{tmp_path / 'c.db'}"
     app = create_app(settings_for(tmp_path, url, queue.url, box, APP_URL=address))
-    db.Base.metadata.create_all(db.engine())
+    tables.make(db.engine())
     domain = "cookie.myshopify.com"
     desk = Desk(app, install(domain), domain)
     top = desk.post("/accounts/new/amazon/login", realm="eu").response.headers["X-Relay-Top"]

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 from shopapp import runtime
 from shopapp.records import db, vault
 from shopapp.work import bell
+from tests.stage import tables
 from tests.stage.box import Box
 from tests.stage.queue import Queue
 from tests.stage.settings import settings_for
@@ -27,7 +28,7 @@ def stage(database: str, tmp_path: Path, queue: Queue, box: Box) -> Iterator[Sta
     bell.configure(queue.url, "")
     engine = create_engine(config.database_url)
     db.use(engine)
-    db.Base.metadata.create_all(engine)
+    tables.make(engine)
     ready = Stage(box)
     yield ready
     ready.heal()

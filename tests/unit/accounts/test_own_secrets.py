@@ -14,6 +14,7 @@ from shopapp.accounts import own_secrets
 from shopapp.config import Config, ConfigError
 from shopapp.records import db
 from shopapp.records.models import Incident, Mail
+from tests.stage import tables
 from tests.unit.test_config import GOOD
 
 END = datetime(2027, 5, 31, tzinfo=UTC)
@@ -24,7 +25,7 @@ def _ground(tmp_path: Path) -> Iterator[None]:
     settings = {"AMAZON_SECRET_UNTIL": "2027-05-31", "OPERATOR_EMAIL": "operator@shopapp.test"}
     runtime.setup(Config.load(settings, serving=False))
     db.use(create_engine(f"sqlite:///{tmp_path}/o.db"))
-    db.Base.metadata.create_all(db.engine())
+    tables.make(db.engine())
     yield
     db.engine().dispose()
 

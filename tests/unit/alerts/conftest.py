@@ -26,6 +26,7 @@ from shopapp.work import claim
 from tests.sandbox.mail_server import MailServer
 from tests.sandbox.settings import Settings
 from tests.sandbox.world import World
+from tests.stage import tables
 
 START = datetime(2026, 9, 1, 12, tzinfo=UTC)
 OWNER = "owner@blue.test"
@@ -127,7 +128,7 @@ def shop_id(tmp_path: Path, mail_app: Flask) -> Iterator[int]:
     """A German-time shop that speaks English, the clock standing at START."""
     engine = create_engine(f"sqlite:///{tmp_path}/alerts.db")
     db.use(engine)
-    db.Base.metadata.create_all(engine)
+    tables.make(engine)
     clock.travel(START, freeze=True)
     with db.writing() as s:
         shop = make_shop("blue")

@@ -14,6 +14,7 @@ from shopapp import clock
 from shopapp.alerts import inbox, incidents, invariants, remind, wording
 from shopapp.records import db
 from shopapp.records.models import Account, Category, InboxMessage, Incident, Shop
+from tests.stage import tables
 from tests.stage.postgres import Postgres
 from tests.unit.alerts import conftest as stage
 from tests.unit.alerts.conftest import PostOffice
@@ -229,10 +230,10 @@ def test_the_invariants_see_what_does_not_fit(shop_id: int, status: str, cause: 
 @pytest.fixture
 def on_postgres(shop_id: int, postgres: Postgres) -> Iterator[int]:
     """The same shop on PostgreSQL, where transactions really run side by side."""
-    with postgres.database() as url:
+    with postgres.database(tables=True) as url:
         engine = create_engine(url, pool_size=20)
         db.use(engine)
-        db.Base.metadata.create_all(engine)
+        tables.make(engine)
         with db.writing() as s:
             shop = stage.make_shop("blue")
             s.add(shop)

@@ -15,6 +15,7 @@ from shopapp.cli import worker
 from shopapp.records import db
 from shopapp.records.models import Chore
 from shopapp.work.claim import Claim, Work, anything_due
+from tests.stage import tables
 
 
 def test_getting_ready_to_fork_takes_no_row(tmp_path: Path) -> None:
@@ -23,7 +24,7 @@ def test_getting_ready_to_fork_takes_no_row(tmp_path: Path) -> None:
 
     work = Work("chore", Chore, never)
     db.use(create_engine(f"sqlite:///{tmp_path}/c.db"))
-    db.Base.metadata.create_all(db.engine())
+    tables.make(db.engine())
     with db.writing() as s:
         s.add(Chore(name="due", due_at=clock.now() - timedelta(seconds=1)))
     worker.warm((work,))

@@ -14,6 +14,7 @@ from shopapp.config import Config
 from shopapp.plans import entitlements, gate, ledger
 from shopapp.records import db
 from shopapp.records.models import Account, Order, OrderState, Shop
+from tests.stage import tables
 
 START = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
@@ -24,7 +25,7 @@ def shop_id(tmp_path: Path) -> Iterator[int]:
     runtime.setup(Config.load({"PLAN_LIMITS": "trial=1000,starter=2000"}, serving=False))
     engine = create_engine(f"sqlite:///{tmp_path}/p.db")
     db.use(engine)
-    db.Base.metadata.create_all(engine)
+    tables.make(engine)
     clock.travel(START, freeze=True)
     with db.writing() as s:
         shop = Shop(

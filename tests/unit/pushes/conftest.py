@@ -17,6 +17,7 @@ from shopapp.plans import entitlements
 from shopapp.records import db, vault
 from shopapp.records.models import Shop
 from shopapp.work import bell
+from tests.stage import tables
 from tests.unit.pushes.counter import Counter
 from tests.unit.pushes.scene import START, Scene
 
@@ -43,7 +44,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     line._http.cache_clear()
     engine = create_engine(f"sqlite:///{tmp_path}/p.db")
     db.use(engine)
-    db.Base.metadata.create_all(engine)
+    tables.make(engine)
     clock.travel(START, freeze=True)
     with db.writing() as s:
         shop = Shop(

@@ -13,6 +13,7 @@ from sqlalchemy.exc import StatementError
 
 from shopapp.records import db
 from shopapp.records.models import Chore, FxRate
+from tests.stage import tables
 from tests.stage.postgres import Postgres
 
 NOW = datetime(2026, 11, 21, 12, 30, 15, 123456, tzinfo=UTC)
@@ -22,14 +23,14 @@ NOW = datetime(2026, 11, 21, 12, 30, 15, 123456, tzinfo=UTC)
 def _tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        with server.database() as url:
+        with server.database(tables=True) as url:
             db.use(create_engine(url))
-            db.Base.metadata.create_all(db.engine())
+            tables.make(db.engine())
             yield
             db.engine().dispose()
     else:
         db.use(create_engine(f"sqlite:///{tmp_path}/d.db"))
-        db.Base.metadata.create_all(db.engine())
+        tables.make(db.engine())
         yield
         db.engine().dispose()
 

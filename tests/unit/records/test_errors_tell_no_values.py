@@ -16,6 +16,7 @@ from shopapp.logs import JsonFormatter
 from shopapp.records import db
 from shopapp.records.models import Order
 from shopapp.work import bell
+from tests.stage import tables
 from tests.stage.box import Box
 from tests.stage.queue import Queue
 from tests.stage.settings import settings_for
@@ -28,13 +29,13 @@ def ready(request: pytest.FixtureRequest, queue: Queue, box: Box, tmp_path: Path
     if request.param == "sqlite":
         yield from _ready(f"sqlite:///{tmp_path / 'test.db'}", queue, box, tmp_path)
         return
-    with request.getfixturevalue("postgres").database() as url:
+    with request.getfixturevalue("postgres").database(tables=True) as url:
         yield from _ready(url, queue, box, tmp_path)
 
 
 def _ready(url: str, queue: Queue, box: Box, folder: Path) -> Iterator[None]:
     app = create_app(settings_for(folder, url, queue.url, box))
-    db.Base.metadata.create_all(db.engine())
+    tables.make(db.engine())
     yield
     with app.app_context():
         db.engine().dispose()

@@ -23,6 +23,7 @@ from shopapp.shopify_admin import auth, budget, wire
 from shopapp.shopify_admin.auth import Visitor
 from shopapp.shops import install
 from shopapp.work import bell
+from tests.stage import tables
 from tests.stage.box import Box
 from tests.stage.postgres import Postgres
 from tests.stage.queue import Queue
@@ -86,7 +87,7 @@ def ready_ground(request: pytest.FixtureRequest, box: Box, queue: Queue, folder:
     """Set this process up on an empty database, tear it down after: the body of the fixture `ground`."""
     if getattr(request, "param", "sqlite") == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        with server.database() as url:
+        with server.database(tables=True) as url:
             yield from _on(url, {}, box, queue, folder)
     else:
         lasting = {"timeout": 30, "check_same_thread": False}
@@ -99,7 +100,7 @@ def _on(url: str, connect: dict[str, Any], box: Box, queue: Queue, folder: Path)
     vault.configure(config.encryption_keys)
     engine = create_engine(config.database_url, connect_args=connect, pool_size=32)
     db.use(engine)
-    db.Base.metadata.create_all(engine)
+    tables.make(engine)
     bell.configure(queue.url, "shopapp.jobs.horse")
     queue.clear()
     budget.forget()

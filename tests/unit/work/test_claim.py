@@ -17,6 +17,7 @@ from shopapp.records import db
 from shopapp.records.models import Chore
 from shopapp.work import claim
 from shopapp.work.claim import Claim, Work
+from tests.stage import tables
 from tests.stage.postgres import Postgres
 
 
@@ -27,13 +28,13 @@ def rows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     def fill(url: str) -> None:
         engine = create_engine(url, pool_size=20)
         db.use(engine)
-        db.Base.metadata.create_all(engine)
+        tables.make(engine)
         with db.writing() as s:
             s.add_all(Chore(name=f"c{n:02}", due_at=clock.now() - timedelta(seconds=100 - n)) for n in range(20))
 
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        with server.database() as url:
+        with server.database(tables=True) as url:
             fill(url)
             yield
             db.engine().dispose()

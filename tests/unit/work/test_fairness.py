@@ -16,6 +16,7 @@ from shopapp.records import db
 from shopapp.records.models import Chore
 from shopapp.work import claim
 from shopapp.work.claim import Claim, Work
+from tests.stage import tables
 from tests.stage.postgres import Postgres
 
 CROWD = 400
@@ -25,7 +26,7 @@ def fill(url: str) -> None:
     """Four hundred rows of one owner, all due before the single rows of two others."""
     engine = create_engine(url, pool_size=20)
     db.use(engine)
-    db.Base.metadata.create_all(engine)
+    tables.make(engine)
     began = clock.now() - timedelta(hours=1)
     owners = ["crowd"] * CROWD + ["late", "later"]
     empty = {"lease_token": "", "attempt": 0}
@@ -42,7 +43,7 @@ def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     """The rows above, on each database."""
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        with server.database() as url:
+        with server.database(tables=True) as url:
             fill(url)
             yield
             db.engine().dispose()

@@ -14,6 +14,7 @@ from shopapp import clock
 from shopapp.records import db
 from shopapp.records.models import Chore
 from shopapp.work import bell, schedule
+from tests.stage import tables
 from tests.stage.queue import Queue
 
 
@@ -23,7 +24,7 @@ def _beaten(tmp_path: Path, queue: Queue) -> Iterator[None]:
     queue.clear()
     bell.configure(queue.url, "shopapp.jobs.horse")
     db.use(create_engine(f"sqlite:///{tmp_path}/c.db"))
-    db.Base.metadata.create_all(db.engine())
+    tables.make(db.engine())
     schedule.beat()
     yield
     db.engine().dispose()
