@@ -7,11 +7,11 @@ more when the document has ended. Never decides what is wished.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from marketplaces.channel import Selling
@@ -25,6 +25,7 @@ from shopapp.accounts import line
 from shopapp.listings import outcome, rules, waiting
 from shopapp.logs import context, event, redact
 from shopapp.records import db
+from shopapp.records.db import Moment
 from shopapp.records.models import (
     Account,
     Listing,
@@ -69,8 +70,12 @@ def _waiting(account_id: int, site: str) -> list[ColumnElement[bool]]:
     free = or_(Listing.lease_until.is_(None), Listing.lease_until < now)
     wished = or_(Listing.price_minor.is_not(None), Listing.quantity.is_not(None))
     mine = [Listing.account_id == account_id, Listing.site == site, Listing.due_at <= now, free, wished]
+    open_ = (ListingPush.listing_id == Listing.id, ListingPush.state == PushState.SENT)
+    under_way = select(ListingPush.id).join(ListingFeed, ListingFeed.id == ListingPush.feed_id)
+    under_way = under_way.where(*open_, ListingFeed.state == PushState.SENT)
     return [
         *mine,
+        or_(Listing.sent_version == Listing.acked_version, ~under_way.exists()),
         Listing.urgent.is_(False),
         Listing.ticket == "",
         Listing.version > Listing.acked_version,
@@ -132,14 +137,14 @@ def _gather(mine: Claim, account: Account, site: str, most: int) -> bool:
             if feed is None:
                 return False
             room = most - feed.messages
-            some = select(Listing).where(*_waiting(account.id, site)).order_by(Listing.due_at, Listing.id)
+            some = select(Listing.id).where(*_waiting(account.id, site)).order_by(Listing.due_at, Listing.id)
             some = some.limit(max(0, min(BATCH, room)))
             if db.locks_rows(s):
                 some = some.with_for_update(key_share=True, skip_locked=True, of=Listing)
-            rows = list(s.scalars(some))
-            _intend(s, rows, feed)
-            feed.messages += len(rows)
-            if len(rows) < BATCH or feed.messages >= most:
+            ids = list(s.scalars(some))
+            _intend(s, ids, feed.id)
+            feed.messages += len(ids)
+            if len(ids) < BATCH or feed.messages >= most:
                 _forget_looked_at(s, feed)
                 if not feed.messages:
                     feed.state, feed.ended_at = PushState.SUPERSEDED, clock.now()
@@ -147,31 +152,31 @@ def _gather(mine: Claim, account: Account, site: str, most: int) -> bool:
                 return bool(feed.messages)
 
 
-def _intend(s: Session, rows: list[Listing], feed: ListingFeed) -> None:
+def _intend(s: Session, ids: list[int], feed_id: int) -> None:
+    """The newest wishes of these listings go into the document, with what was there before them."""
     now = clock.now()
-    pushes: list[dict[str, Any]] = []
-    for row in rows:
-        row.sent_version, row.pushed_at, row.due_at = row.version, now, None
-        outcome.waits(row)
-        pushes.append(
-            {
-                "shop_id": row.shop_id,
-                "listing_id": row.id,
-                "feed_id": feed.id,
-                "version": row.version,
-                "old_price_minor": row.there_price_minor,
-                "old_quantity": row.there_quantity,
-                "price_minor": row.price_minor,
-                "quantity": row.quantity,
-                "state": PushState.SENT,
-                "at": now,
-                "ended_at": None,
-            }
-        )
-    s.flush()
+    sent = update(Listing).where(Listing.id.in_(ids))
+    status = outcome.linked_as(ListingStatus.PENDING)
+    sent = sent.values(sent_version=Listing.version, pushed_at=now, due_at=None, status=status)
+    s.execute(sent.execution_options(synchronize_session=False))
+    columns: dict[str, Any] = {
+        "shop_id": Listing.shop_id,
+        "listing_id": Listing.id,
+        "feed_id": literal(feed_id),
+        "version": Listing.version,
+        "old_price_minor": Listing.there_price_minor,
+        "old_quantity": Listing.there_quantity,
+        "price_minor": Listing.price_minor,
+        "quantity": Listing.quantity,
+        "state": literal(PushState.SENT),
+        "at": literal(now, Moment),
+        "ended_at": null(),
+        "words": literal(""),
+    }
     # What a run planned keeps its run and its old values.
     changed = ("feed_id", "price_minor", "quantity", "state", "at", "ended_at")
-    db.upsert(s, ListingPush, pushes, key=["listing_id", "version"], update=changed)
+    wishes = select(*columns.values()).where(Listing.id.in_(ids))
+    db.upsert_from(s, ListingPush, wishes, columns=tuple(columns), key=["listing_id", "version"], update=changed)
 
 
 def _forget_looked_at(s: Session, feed: ListingFeed) -> None:
@@ -186,15 +191,17 @@ def _changes(feed_id: int) -> Iterator[ListingChange]:
     last = 0
     while True:
         with db.reading() as s:
-            found = select(ListingPush, Listing).join(Listing, Listing.id == ListingPush.listing_id)
+            wished = (ListingPush.id, ListingPush.price_minor, ListingPush.quantity)
+            found = select(*wished, Listing.id.label("listing"), Listing.sku, Listing.product_type, Listing.currency)
+            found = found.join(Listing, Listing.id == ListingPush.listing_id)
             mine = (ListingPush.feed_id == feed_id, ListingPush.state == PushState.SENT, ListingPush.id > last)
             rows = s.execute(found.where(*mine).order_by(ListingPush.id).limit(BATCH)).all()
-        for push, row in rows:
-            price = None if push.price_minor is None else Money(push.price_minor, row.currency)
-            yield ListingChange(str(row.id), row.sku, row.product_type, price, push.quantity)
+        for row in rows:
+            price = None if row.price_minor is None else Money(row.price_minor, row.currency)
+            yield ListingChange(str(row.listing), row.sku, row.product_type, price, row.quantity)
         if len(rows) < BATCH:
             return
-        last = rows[-1][0].id
+        last = rows[-1].id
 
 
 def _sent(mine: Claim, ticket: str) -> None:
@@ -222,11 +229,13 @@ def _finish(mine: Claim, told: dict[str, PushResult]) -> None:
             feed = held(s, ListingFeed, mine)
             if feed is None:
                 return
-            rows = _open_pushes(s, feed)
+            ids, plain = _open_listings(s, feed)
             now = clock.now()
-            for push, row in rows:
+            refused = {one for one in plain if str(one) in told and told[str(one)].verdict is PushVerdict.REFUSED}
+            outcome.hold_many(s, feed.id, plain - refused, now)
+            for push, row in _open_pushes(s, feed, set(ids) - (plain - refused)):
                 feed.refused += _end(s, row, push, told.get(str(row.id)), now)
-            if len(rows) < BATCH:
+            if len(ids) < BATCH:
                 account = s.get_one(Account, feed.account_id)
                 verdict.channel_answered(s, account.channel, account.realm)
                 feed.state, feed.ended_at = PushState.ACCEPTED, now
@@ -235,13 +244,26 @@ def _finish(mine: Claim, told: dict[str, PushResult]) -> None:
                 return
 
 
-def _open_pushes(s: Session, feed: ListingFeed) -> list[tuple[ListingPush, Listing]]:
-    found = select(ListingPush, Listing).join(Listing, Listing.id == ListingPush.listing_id)
-    mine = found.where(ListingPush.feed_id == feed.id, ListingPush.state == PushState.SENT)
-    mine = mine.order_by(Listing.id).limit(BATCH)
+def _open_listings(s: Session, feed: ListingFeed) -> tuple[list[int], set[int]]:
+    """Some listings whose push in the document is open, locked; and those of them of which nothing else is to be said."""
+    plain = (Listing.sent_version <= ListingPush.version) & or_(
+        Listing.cause == "", Listing.status == ListingStatus.NOT_LINKED
+    )
+    found = select(Listing.id, plain).join(ListingPush, ListingPush.listing_id == Listing.id)
+    found = found.where(ListingPush.feed_id == feed.id, ListingPush.state == PushState.SENT)
+    found = found.order_by(Listing.id).limit(BATCH)
     if db.locks_rows(s):
-        mine = mine.with_for_update(key_share=True, of=Listing)
-    return [(push, row) for push, row in s.execute(mine.execution_options(populate_existing=True))]
+        found = found.with_for_update(key_share=True, of=Listing)
+    rows = s.execute(found).all()
+    return [row[0] for row in rows], {row[0] for row in rows if row[1]}
+
+
+def _open_pushes(s: Session, feed: ListingFeed, ids: Collection[int]) -> list[tuple[ListingPush, Listing]]:
+    """The open pushes of the document to these locked listings."""
+    found = select(ListingPush, Listing).join(Listing, Listing.id == ListingPush.listing_id)
+    found = found.where(ListingPush.feed_id == feed.id, ListingPush.state == PushState.SENT, Listing.id.in_(ids))
+    found = found.order_by(Listing.id).execution_options(populate_existing=True)
+    return [(push, row) for push, row in s.execute(found)] if ids else []
 
 
 def _end(s: Session, row: Listing, push: ListingPush, told: PushResult | None, now: datetime) -> int:
@@ -270,12 +292,12 @@ def _give_up(mine: Claim, error: Rejected) -> None:
             feed = held(s, ListingFeed, mine)
             if feed is None:
                 return
-            rows, now = _open_pushes(s, feed), clock.now()
-            for push, row in rows:
+            ids, now = _open_listings(s, feed)[0], clock.now()
+            for push, row in _open_pushes(s, feed, ids):
                 push.feed_id, push.ended_at = None, now
                 if row.status != ListingStatus.UPDATE_ERROR and row.version > row.acked_version:
                     row.due_at = now
-            if len(rows) < BATCH:
+            if len(ids) < BATCH:
                 feed.state, feed.ended_at, feed.words = PushState.REFUSED, now, clean(redact(error.words), 500)
                 event(log, "document_given_up", logging.WARNING, feed=feed.id, code=error.code)
                 release(feed, None)

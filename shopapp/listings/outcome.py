@@ -6,10 +6,11 @@ Everything joins the caller's transaction and works on a locked row. Never touch
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from marketplaces.data import PushResult
@@ -61,6 +62,32 @@ def holds(s: Session, row: Listing, push: ListingPush) -> None:
             settle(s, row, "accepted")
 
 
+def hold_many(s: Session, feed_id: int, listing_ids: Collection[int], now: datetime) -> None:
+    """`holds` for locked listings of which nothing is open, whose push in this document has not been overtaken.
+
+    What was wished since waits again, and is due.
+    """
+    open_ = (ListingPush.feed_id == feed_id, ListingPush.state == PushState.SENT)
+    newer = Listing.version > ListingPush.version
+    held = update(Listing).where(Listing.id.in_(listing_ids), ListingPush.listing_id == Listing.id, *open_)
+    held = held.values(
+        acked_version=case(
+            (Listing.acked_version > ListingPush.version, Listing.acked_version), else_=ListingPush.version
+        ),
+        there_at=now,
+        ticket="",
+        attempt=0,
+        there_price_minor=func.coalesce(ListingPush.price_minor, Listing.there_price_minor),
+        there_quantity=func.coalesce(ListingPush.quantity, Listing.there_quantity),
+        status=linked_as(case((newer, ListingStatus.PENDING), else_=ListingStatus.LINKED)),
+        due_at=case((newer, now), else_=Listing.due_at),
+    )
+    s.execute(held.execution_options(synchronize_session=False))
+    said = update(ListingPush).where(*open_, ListingPush.listing_id.in_(listing_ids))
+    said = said.values(state=PushState.ACCEPTED, ended_at=now, words="")
+    s.execute(said.execution_options(synchronize_session=False))
+
+
 def settle(s: Session, row: Listing, how: str) -> None:
     """No longer in Update Error: close what was open about it."""
     row.cause, row.cause_words, row.cause_params = "", "", {}
@@ -90,6 +117,11 @@ def waits(row: Listing) -> None:
     """The marketplace's answer is awaited, be it for what was in Update Error until now."""
     if row.status != ListingStatus.NOT_LINKED:
         row.status = ListingStatus.PENDING
+
+
+def linked_as(status: Any) -> ColumnElement[Any]:
+    """`status` in a statement over many listings; what is not linked stays so, as in `holds` and `waits`."""
+    return case((Listing.status == ListingStatus.NOT_LINKED, ListingStatus.NOT_LINKED), else_=status)
 
 
 def supersede(s: Session, row: Listing, before: int) -> None:

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Select,
     String,
     TextClause,
     TypeDecorator,
@@ -235,6 +236,22 @@ def upsert(
     else:
         statement = statement.on_conflict_do_nothing(index_elements=list(key))
     s.execute(statement, list(rows))
+
+
+def upsert_from(
+    s: Session,
+    model: type[Base],
+    rows: Select[Any],
+    *,
+    columns: Sequence[str],
+    key: Sequence[str],
+    update: Sequence[str],
+) -> None:
+    """`upsert` of rows that the database itself selects, which has to have a WHERE; they fill `columns` in this order."""
+    make: Any = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = make(model.__table__).from_select(list(columns), rows)
+    changed = {name: statement.excluded[name] for name in update}
+    s.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed))
 
 
 def insert_new(s: Session, model: type[Base], row: dict[str, Any], *, key: Sequence[str]) -> bool:

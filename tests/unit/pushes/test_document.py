@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import select
 
 from marketplaces.channel import Selling
 from marketplaces.channels import registry
-from shopapp.listings import document
+from shopapp.listings import document, outcome
 from shopapp.records import db
 from shopapp.records.models import Listing, ListingFeed, ListingStatus
 from shopapp.work import claim
@@ -110,6 +111,41 @@ def test_a_change_while_the_document_is_under_way_waits_for_its_end(scene: Scene
 
 
 @pytest.mark.usefixtures("few")
+def test_what_changes_while_the_document_is_gathered_stands_in_it_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants, listings = _change_all(scene)
+    real = document._gather
+
+    def gather(*args: Any) -> bool:
+        real(*args)
+        scene.change(variants[0], 7)
+        return real(*args)  # its next batch
+
+    monkeypatch.setattr(document, "_gather", gather)
+    _begin(scene)
+    [raw] = scene.counter.documents.values()
+    assert sorted(one["sku"] for one in json.loads(raw)["messages"]) == [f"V{n:03}" for n in range(30)]
+    scene.settle()
+    assert scene.there("V000") == ("24.90", 7)
+    assert scene.states(listings[0]) == ["accepted", "accepted"]
+
+
+@pytest.mark.usefixtures("few")
+def test_a_listing_that_is_open_in_another_way_keeps_what_was_said_of_it(scene: Scene) -> None:
+    _, listings = _change_all(scene)
+    with db.writing() as s:
+        s.get_one(Listing, listings[0]).cause = "listing_refused"  # mended by this push
+        s.get_one(Listing, listings[1]).status = ListingStatus.NOT_LINKED  # deleted in the shop
+    _begin(scene)
+    scene.settle()
+    assert (scene.row(listings[0]).cause, scene.row(listings[0]).status) == ("", ListingStatus.LINKED)
+    assert scene.row(listings[1]).status == ListingStatus.NOT_LINKED
+    assert {tuple(scene.states(one)) for one in listings} == {("accepted",)}
+    assert all(scene.row(one).there_quantity == 3 and scene.row(one).there_price_minor == 2490 for one in listings)
+
+
+@pytest.mark.usefixtures("few")
 def test_a_document_that_is_given_up_goes_one_by_one(scene: Scene) -> None:
     _, listings = _change_all(scene)
     scene.counter.feed_status = "FATAL"
@@ -134,15 +170,15 @@ def test_a_process_that_dies_while_writing_the_results_is_followed_by_one_that_g
     with pytest.MonkeyPatch.context() as dying:
         ended = 0
 
-        def die(*args: object, **more: object) -> int:
+        def die(*args: object) -> None:
             nonlocal ended
             ended += 1
-            if ended > 15:
+            real(*args)  # type: ignore[arg-type]
+            if ended == 3:
                 raise KeyboardInterrupt
-            return real(*args, **more)  # type: ignore[arg-type]
 
-        real = document._end
-        dying.setattr(document, "_end", die)
+        real = outcome.hold_many
+        dying.setattr(outcome, "hold_many", die)
         with db.writing() as s:
             [mine] = claim.claim(s, FEED, 1)
         with pytest.raises(KeyboardInterrupt):
