@@ -141,11 +141,14 @@ def permit(key: str, rate: str, burst: int, spare: int = 0) -> None:
     reserve = max(0, min(spare, burst - 1))
     if db.open_transactions():
         raise RuntimeError("a marketplace is called inside a transaction")
+    ends = time.monotonic() + PATIENCE
     try:
-        wait = pace.take(key, float(rate), burst, reserve=reserve)
-        if 0 < clock.real_seconds(wait) <= PATIENCE:
-            time.sleep(clock.real_seconds(wait))
-            wait = pace.take(key, float(rate), burst, reserve=reserve)
+        # Of many that wait for the same permit one gets it: the others wait on, which costs less than to come back.
+        while (wait := pace.take(key, float(rate), burst, reserve=reserve)) > 0:
+            pause = clock.real_seconds(wait)
+            if time.monotonic() + pause > ends:
+                break
+            time.sleep(pause)
     except (redis.RedisError, RuntimeError) as error:  # RuntimeError: no queue is configured
         event(log, "pace_unreachable", logging.DEBUG, error=type(error).__name__)
         return
