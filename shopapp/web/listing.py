@@ -25,6 +25,7 @@ from shopapp.records.models import (
     PushState,
     Shop,
 )
+from shopapp.web.listings import reason
 from shopapp.web.narrow import chosen, whole
 from shopapp.web.presentation import _, language
 from shopapp.web.session import current_shop
@@ -98,7 +99,9 @@ def gather(s: Session, listing_id: int) -> dict[str, Any]:
         "site": s.scalars(site).first() or row.site,
         "variant": row.variant,
         "price": _price(row, shop, wanted),
-        "stock": Side(wanted.quantity, row.there_quantity, _(WHY[wanted.no_quantity]) if wanted.no_quantity else ""),
+        "stock": _stock(row, found, wanted),
+        "unlinked": reason(row),
+        "off": rules.OFF in (wanted.no_quantity, wanted.no_price),
         "cause": _cause(s, row),
         "standing": standing(s, row, shop, found),
         "pushable": found.on and row.variant_id is not None and row.live,
@@ -114,6 +117,14 @@ def _price(row: Listing, shop: Shop, wanted: rules.Want) -> Side:
         here = Money(row.variant.price_minor, shop.currency)
     there = Money(row.there_price_minor, row.currency) if row.there_price_minor is not None and row.currency else None
     return Side(here, there, _(WHY[wanted.no_price]) if wanted.no_price else "")
+
+
+def _stock(row: Listing, found: rules.Rules, wanted: rules.Want) -> Side:
+    here = wanted.quantity
+    counted = row.variant is not None and row.variant.gone_at is None and row.variant.tracked and row.variant.levels
+    if here is None and row.variant is not None and counted and not row.by_channel:
+        here = rules.available(row.variant, found)
+    return Side(here, row.there_quantity, _(WHY[wanted.no_quantity]) if wanted.no_quantity else "")
 
 
 def standing(s: Session, row: Listing, shop: Shop, found: rules.Rules) -> str:

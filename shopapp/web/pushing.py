@@ -133,9 +133,11 @@ def gather(s: Session, uid: str, after: int) -> dict[str, Any]:
         "next": changes[1],
         "progress": progress,
         "undone": runs.undone_by(s, run),
-        "undoable": run.kind in runs.UNDOABLE and run.state in (RunState.RUNNING, RunState.DONE),
+        "undoable": run.kind in runs.UNDOABLE
+        and (run.state == RunState.RUNNING or (run.state == RunState.DONE and progress["all"] > progress["left"])),
         "busy": run.state in (RunState.QUEUED, RunState.RUNNING) or (run.state == RunState.DONE and progress["open"]),
         "brake": run.kind == brake.KIND,
+        "dry_run": rules.of(s, account.id).dry_run,
         "question": run.kind == brake.KIND and run.state == RunState.ASKED,
         "difference": run.kind == runs.SWITCH_ON and run.state in (RunState.QUEUED, RunState.ASKED),
     }
