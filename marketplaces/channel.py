@@ -143,6 +143,8 @@ class Shipping:
 class Selling:
     """What can be pushed to a listing, and how. A document is worth it from `document_from` changes on, 0: never.
 
+    It holds `document_most` changes at most, whose SKUs and product types have `document_room` bytes together (0: as
+    many as they like), and an account may send `documents` of them (0: any number) within `documents_within`.
     `results_after` is how long the answer to a single push may take before it is asked for.
     """
 
@@ -150,6 +152,9 @@ class Selling:
     stock: bool = True
     document_from: int = 0
     document_most: int = 0
+    document_room: int = 0
+    documents: int = 0
+    documents_within: timedelta = timedelta(0)
     results_after: timedelta = timedelta(0)
 
 

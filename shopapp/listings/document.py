@@ -58,7 +58,9 @@ def takes_over(s: Session, account: Account, selling: Selling, site: str) -> boo
         _counted.clear()
     _counted[key] = now
     some = select(Listing.id).where(*_waiting(account.id, site)).limit(selling.document_from).subquery()
-    if (s.scalar(select(func.count()).select_from(some)) or 0) < selling.document_from or _not_now(s, account, site):
+    if (s.scalar(select(func.count()).select_from(some)) or 0) < selling.document_from:
+        return False
+    if _not_now(s, account, site) or _too_many(s, account, selling):
         return False
     moment = clock.now()
     s.add(ListingFeed(shop_id=account.shop_id, account_id=account.id, site=site, sent_at=moment, due_at=moment))
@@ -91,6 +93,14 @@ def _not_now(s: Session, account: Account, site: str) -> bool:
     return s.execute(select(ListingFeed.id).where(*mine, or_(gathering, given_up)).limit(1)).first() is not None
 
 
+def _too_many(s: Session, account: Account, selling: Selling) -> bool:
+    """Whether the account has lately sent as many documents as it may, to whatever site."""
+    since = clock.now() - selling.documents_within
+    lately = (ListingFeed.account_id == account.id, ListingFeed.sent_at > since)
+    sent = s.scalar(select(func.count(ListingFeed.id)).where(*lately)) or 0
+    return 0 < selling.documents <= sent
+
+
 def due_feed(mine: Claim) -> None:
     """Work on one claimed document: gather and send it, or look what became of it."""
     with db.writing() as s:
@@ -110,7 +120,7 @@ def due_feed(mine: Claim) -> None:
         try:
             if not ticket:
                 assert channel.selling is not None
-                if not _gather(mine, account, site, channel.selling.document_most):
+                if not _gather(mine, account, site, channel.selling):
                     return
                 changes = _changes(mine.id)
                 _sent(mine, line.speak(account.id, lambda to: channel.push_document(to, site, changes)))
@@ -129,27 +139,47 @@ def due_feed(mine: Claim) -> None:
 # --- gather -----------------------------------------------------------------------------------------------------------
 
 
-def _gather(mine: Claim, account: Account, site: str, most: int) -> bool:
+def _gather(mine: Claim, account: Account, site: str, selling: Selling) -> bool:
     """Commit which wishes go into the document, a thousand at a time; whether there are any."""
+    with db.reading() as s:
+        left = _room(s, s.get_one(ListingFeed, mine.id), selling.document_room)
     while True:
         with db.writing() as s:
             feed = held(s, ListingFeed, mine)
             if feed is None:
                 return False
-            room = most - feed.messages
-            some = select(Listing.id).where(*_waiting(account.id, site)).order_by(Listing.due_at, Listing.id)
+            room = selling.document_most - feed.messages
+            named = (Listing.id, Listing.sku, Listing.product_type)
+            some = select(*named).where(*_waiting(account.id, site)).order_by(Listing.due_at, Listing.id)
             some = some.limit(max(0, min(BATCH, room)))
             if db.locks_rows(s):
                 some = some.with_for_update(key_share=True, skip_locked=True, of=Listing)
-            ids = list(s.scalars(some))
+            ids = []
+            for row_id, *about in s.execute(some):
+                left = None if left is None else left - _size(*about)
+                if left is not None and left < 0:
+                    break
+                ids.append(row_id)
             _intend(s, ids, feed.id)
             feed.messages += len(ids)
-            if len(ids) < BATCH or feed.messages >= most:
+            if len(ids) < BATCH or feed.messages >= selling.document_most:
                 _forget_looked_at(s, feed)
                 if not feed.messages:
                     feed.state, feed.ended_at = PushState.SUPERSEDED, clock.now()
                     release(feed, None)
                 return bool(feed.messages)
+
+
+def _room(s: Session, feed: ListingFeed, most: int) -> int | None:
+    """Bytes that are left for SKUs and product types in the document, None when there is no bound."""
+    if not most:
+        return None
+    held_already = select(Listing.sku, Listing.product_type).join(ListingPush, ListingPush.listing_id == Listing.id)
+    return most - sum(_size(*row) for row in s.execute(held_already.where(ListingPush.feed_id == feed.id)))
+
+
+def _size(sku: str, kind: str) -> int:
+    return len((sku + kind).encode())
 
 
 def _intend(s: Session, ids: list[int], feed_id: int) -> None:

@@ -57,7 +57,14 @@ class Amazon(Channel):
     sentences = (login.NO_MWS, login.NO_REFRESH_TOKEN)
     shipping = Shipping()
     ships_itself = True
-    selling = Selling(document_from=1_500, document_most=feeds.MOST, results_after=timedelta(seconds=60))
+    selling = Selling(
+        document_from=1_500,
+        document_most=feeds.MOST,
+        document_room=feeds.ROOM,
+        documents=feeds.FEEDS,
+        documents_within=feeds.WITHIN,
+        results_after=timedelta(seconds=60),
+    )
 
     def hosts(self, keys: AppKeys) -> tuple[str, ...]:
         """The API of the three regions and the token endpoint, or what the keys put in their place."""

@@ -6,6 +6,7 @@ Vendor: "Feeds API 2021-06-30" and the listings feed schema, version 2. A feed t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,10 @@ PATH = "/feeds/2021-06-30"
 KIND = "JSON_LISTINGS_FEED"
 CONTENT = "application/json; charset=UTF-8"
 MOST = 25_000  # messages of a feed
+LARGEST = 10 * 1024 * 1024  # bytes of its document
+HEADER, MESSAGE = 500, 390  # bytes of either at the most, a message without its SKU and product type
+ROOM = LARGEST - HEADER - MOST * MESSAGE  # for those of all messages
+FEEDS, WITHIN = 5, timedelta(minutes=5)  # of this kind, beside the bucket of createFeed
 BATCH = 1_000  # messages written at once
 CAP = 200_000_000  # bytes of an unpacked report
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import jsonschema
 import pytest
 from sqlalchemy import select
 
-from marketplaces.channel import Selling
+from marketplaces.channel import Line, Selling
 from marketplaces.channels import registry
+from marketplaces.channels.amazon import feeds
+from marketplaces.data import ListingChange
+from marketplaces.money import Money
 from shopapp.listings import document, outcome
 from shopapp.records import db
 from shopapp.records.models import Listing, ListingFeed, ListingStatus
 from shopapp.work import claim
 from tests.conftest import contracts_dir
-from tests.unit.pushes.scene import FEED, PUSH, STOP, Scene
+from tests.unit.pushes.scene import DE, FEED, PUSH, STOP, Scene
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -143,6 +150,33 @@ def test_a_listing_that_is_open_in_another_way_keeps_what_was_said_of_it(scene: 
     assert scene.row(listings[1]).status == ListingStatus.NOT_LINKED
     assert {tuple(scene.states(one)) for one in listings} == {("accepted",)}
     assert all(scene.row(one).there_quantity == 3 and scene.row(one).there_price_minor == 2490 for one in listings)
+
+
+def test_a_document_has_only_so_much_room_and_an_account_so_many_of_them(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = Selling(document_from=5, document_most=25_000, document_room=40, documents=1, documents_within=HOUR)
+    monkeypatch.setattr(type(registry()["amazon"]), "selling", declared)
+    _change_all(scene)
+    _begin(scene)
+    assert [feed.messages for feed in _feeds()] == [10]  # SKUs of four bytes
+    _begin(scene)
+    assert len(scene.counter.feeds) == 1
+    scene.wait(3601)
+    document._counted.clear()
+    _begin(scene)
+    assert len(scene.counter.feeds) == 2
+
+
+def test_the_largest_document_is_one_that_amazon_takes() -> None:
+    sku, kind = "Ä" * 40, "OUTDOOR_RECREATION_PRODUCT"
+    price = Money(999_999_999, "EUR")
+    one = ListingChange("999999999", sku, kind, price, 999_999)
+    many = feeds.ROOM // len((sku + kind).encode())
+    seller = SimpleNamespace(seller_id="A" * 20)
+    assert many > 5_000
+    written = feeds.document(cast("Line", seller), DE, [one] * min(many, feeds.MOST))
+    assert len(written) + (feeds.MOST - many) * feeds.MESSAGE <= feeds.LARGEST
 
 
 @pytest.mark.usefixtures("few")
