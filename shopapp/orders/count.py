@@ -25,6 +25,7 @@ from shopapp.logs import context, event
 from shopapp.orders import counted, days, listing, presence
 from shopapp.orders.days import Window
 from shopapp.orders.lookup import BATCH
+from shopapp.orders.pages import Place
 from shopapp.orders.presence import Imported
 from shopapp.records import db
 from shopapp.records.models import Account, AccountStatus, CountRound, Order, OrderState, Shop, ShopStatus
@@ -39,6 +40,7 @@ SOON = timedelta(minutes=15)  # while the poll is behind
 PATIENCE = 48  # so often in a row: then the poll has had twelve hours to bring its orders itself
 STALE = timedelta(hours=24)  # a round that took longer begins anew
 SPARE, SPARE_WHEN_LATE, LATE = 5, 1, timedelta(hours=6)  # permits left to the poll
+IDLE = 30  # pages in a row without a sale that this round has not seen: a list that does not end
 SECONDS = 20.0  # of the wall that one claim goes on
 ENROLLED = 1000
 
@@ -54,7 +56,7 @@ class Task:
     window: Window
     sites: tuple[str, ...]
     without: tuple[str, ...]
-    page_token: str
+    place: Place
     checked_to: int
     spare: int
 
@@ -182,7 +184,7 @@ def _task(row: CountRound, account: Account, zone: ZoneInfo) -> Task:
         window=listing.window(row, zone),
         sites=_sites(account),
         without=tuple(account.missing or ()),
-        page_token=row.page_token,
+        place=Place.read(row.page_token),
         checked_to=row.checked_to,
         spare=SPARE_WHEN_LATE if late else SPARE,
     )
@@ -198,22 +200,23 @@ def _list(mine: Claim, task: Task) -> Task | None:
         task.sites,
         created_since=task.window.start,
         created_until=task.window.end,
-        page_token=task.page_token,
+        page_token=task.place.token,
         without=task.without,
     )
+    task.place.check("searchOrders", IDLE)
     page: OrderPage = line.speak(task.account_id, lambda to: channel.search_orders(to, query), spare=task.spare)
-    if page.next_token and page.next_token == task.page_token:
-        raise Transient("the pages do not end", call="searchOrders")
     with db.writing() as s:
         row = held(s, CountRound, mine)
         if row is None:
             return None
+        before = row.seen
         taken = listing.take_in(s, row, page.orders, task.window)
-        row.page_token, row.lease_until = page.next_token, clock.now() + LEASE
+        onward = task.place.onward(page.next_token, brought=row.seen != before)
+        row.page_token, row.lease_until = onward.kept(), clock.now() + LEASE
         row.attempt = 0
         if not page.next_token:
             row.phase = CHECKING
-        going_on = replace(task, phase=row.phase, page_token=page.next_token, without=_without(task, page))
+        going_on = replace(task, phase=row.phase, place=onward, without=_without(task, page))
     for queue in taken:
         bell.ring(queue)
     return going_on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from marketplaces.channels.amazon.calls import SEARCH_ORDERS
 from shopapp import clock
 from shopapp.orders import count, counted, days
+from shopapp.orders.pages import Place
 from shopapp.records import db
 from shopapp.records.models import (
     Account,
@@ -317,3 +319,30 @@ def test_the_count_leaves_the_last_permits_to_the_poll(scene: Scene) -> None:
     again(scene)
     assert len(searches(scene)) == 1
     assert day().listed == 2
+
+
+def test_a_list_without_end_is_given_up_and_the_round_begins_anew(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page names a new token and lists the same sale, which was new only once."""
+    monkeypatch.setattr(count, "SECONDS", 0)
+    monkeypatch.setattr(count, "IDLE", 4)
+    missed(scene)
+    (sale,) = scene.box.get(f"/amazon/sellers/{scene.seller}/orders")
+    count.enrol()
+    seen = []
+    for number in range(9):
+        body = {"orders": [sale], "pagination": {"nextToken": f"page-{number}"}}
+        params = {"status": 200, "body": json.dumps({**body, "lastUpdatedBefore": clock.now().isoformat()})}
+        scene.box.clear_faults()
+        scene.box.fault("amazon", "status", "searchOrders", match={"seller": scene.seller}, params=params)
+        with db.writing() as s:
+            s.query(CountRound).update({"due_at": clock.now()})
+        buckets.refill()
+        with db.writing() as s:
+            (mine,) = claim.claim(s, WORK, 1)
+        count.due_count(mine)
+        seen.append((row().phase, Place.read(row().page_token).idle))
+    assert seen[:5] == [(count.LISTING, idle) for idle in range(5)]
+    assert seen[5:8] == [(count.LISTING, 4)] * 3, "tried again, because it might have been chance"
+    assert seen[8] == ("", 0)
