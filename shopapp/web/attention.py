@@ -59,6 +59,7 @@ class Line:
     count: int = 0
     page: str = ""  # where all of them are mended at once
     page_action: str = ""
+    listings: bool = False  # what is counted: orders otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def _refused(s: Session, shop: Shop) -> list[Line]:
     for cause, count in sorted(s.execute(counted), key=lambda one: (-one[1], one[0])):
         found = CAUSES.get(cause) or CAUSES["listing_refused"]
         advice = _(found.advice, channel=_("the marketplace"))
-        lines.append(Line(_(found.title), advice, "/listings?status=update_error", "critical", count))
+        lines.append(Line(_(found.title), advice, "/listings?status=update_error", "critical", count, listings=True))
     return lines
 
 
@@ -179,9 +180,8 @@ def _not_linked(s: Session, shop: Shop) -> list[Line]:
     if not count:
         return []
     advice = _("Give the product the same SKU, or map it: price and stock are pushed to linked listings only.")
-    return [
-        Line(_("Listings that are not linked to a product"), advice, "/listings?status=not_linked", "warning", count)
-    ]
+    title = _("Listings that are not linked to a product")
+    return [Line(title, advice, "/listings?status=not_linked", "warning", count, listings=True)]
 
 
 def _page(cause: str) -> tuple[str, str]:

@@ -104,6 +104,7 @@ def gather(s: Session, listing_id: int) -> dict[str, Any]:
         "off": rules.OFF in (wanted.no_quantity, wanted.no_price),
         "cause": _cause(s, row),
         "standing": standing(s, row, shop, found),
+        "question": brake.open_question(s, account.id) if _held(row) else None,
         "pushable": found.on and row.variant_id is not None and row.live,
         "watched": row.due_at is not None and row.version > row.acked_version,
         "pushes": [_pushed(one, row.currency) for one in _history(s, row)],
@@ -135,11 +136,16 @@ def standing(s: Session, row: Listing, shop: Shop, found: rules.Rules) -> str:
         return ""
     if shop.paused_at is not None:
         return _("Everything is paused; it is pushed when you resume.")
-    if row.due_at is None and row.urgent and brake.open_question(s, row.account_id) is not None:
-        return _("It is sold out here. So many are that we ask first: answer the question in the inbox.")
+    if _held(row) and brake.open_question(s, row.account_id) is not None:
+        return _("It is sold out here. So many are that we ask first, and push nothing until you answer.")
     if row.sent_version == row.version:
         return _("The newest price and stock were sent; the marketplace has not said yet that they hold.")
     return _("The newest price and stock wait to be sent.")
+
+
+def _held(row: Listing) -> bool:
+    """Whether the brake holds its newest wish."""
+    return row.urgent and row.due_at is None and row.version > row.acked_version
 
 
 def _cause(s: Session, row: Listing) -> wording.Wording | None:

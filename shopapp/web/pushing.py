@@ -45,6 +45,7 @@ STATES: dict[str, tuple[str, str]] = {
     RunState.STOPPED: ("neutral", N_("Taken back")),
 }
 UNDER_WAY = ("info", N_("Being pushed"))  # all of a run is wished, and the marketplace has not answered everything
+CLOSED = ("neutral", N_("Closed"))  # a question of the brake that was answered, or that nobody has to answer any more
 PLANNED = ("info", N_("Waiting to be sent"))
 
 
@@ -75,7 +76,8 @@ def _told(s: Session, account_id: int) -> list[ListingRun]:
 
 
 def _state(run: ListingRun) -> tuple[str, str]:
-    tone, text = STATES[run.state]
+    ended = run.kind == brake.KIND and run.state in (RunState.DONE, RunState.STOPPED)
+    tone, text = CLOSED if ended else STATES[run.state]
     return tone, _(text)
 
 
@@ -117,7 +119,8 @@ def gather(s: Session, uid: str, after: int) -> dict[str, Any]:
     """All that a run's page shows."""
     run = of_shop(s, uid)
     account = s.get_one(Account, run.account_id)
-    changes = _held(s, run, after) if run.kind == brake.KIND else _changes(s, run, after)
+    asks = run.kind == brake.KIND
+    changes = _held(s, run, after) if asks else _changes(s, run, after)
     progress = _progress(s, run)
     tone, state = _state(run)
     if run.state == RunState.DONE and progress["open"]:
@@ -136,9 +139,10 @@ def gather(s: Session, uid: str, after: int) -> dict[str, Any]:
         "undoable": run.kind in runs.UNDOABLE
         and (run.state == RunState.RUNNING or (run.state == RunState.DONE and progress["all"] > progress["left"])),
         "busy": run.state in (RunState.QUEUED, RunState.RUNNING) or (run.state == RunState.DONE and progress["open"]),
-        "brake": run.kind == brake.KIND,
+        "brake": asks,
+        "held": _count_held(s, run) if asks else 0,
         "dry_run": rules.of(s, account.id).dry_run,
-        "question": run.kind == brake.KIND and run.state == RunState.ASKED,
+        "question": asks and run.state == RunState.ASKED,
         "difference": run.kind == runs.SWITCH_ON and run.state in (RunState.QUEUED, RunState.ASKED),
     }
 
@@ -184,11 +188,22 @@ def _money(minor: int | None, row: Listing) -> Money | None:
 
 
 def _held(s: Session, run: ListingRun, after: int) -> tuple[list[Change], int]:
-    """What the brake holds."""
-    held = select(Listing).where(Listing.account_id == run.account_id, Listing.urgent.is_(True), Listing.id > after)
-    rows = s.scalars(held.where(Listing.due_at.is_(None)).order_by(Listing.id).limit(PER_PAGE + 1)).all()
+    """What the brake holds, as long as its question is open."""
+    if run.state != RunState.ASKED:
+        return [], 0
+    rows = s.scalars(
+        select(Listing).where(*_holding(run), Listing.id > after).order_by(Listing.id).limit(PER_PAGE + 1)
+    ).all()
     changes = [Change(row, (None, None), (row.there_quantity, row.quantity)) for row in rows]
     return changes, rows[PER_PAGE - 1].id if len(rows) > PER_PAGE else 0
+
+
+def _count_held(s: Session, run: ListingRun) -> int:
+    return s.scalar(select(func.count(Listing.id)).where(*_holding(run))) or 0
+
+
+def _holding(run: ListingRun) -> list[ColumnElement[bool]]:
+    return [Listing.account_id == run.account_id, Listing.urgent.is_(True), Listing.due_at.is_(None)]
 
 
 @blueprint.get("/listings/runs/<uid>")
