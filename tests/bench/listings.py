@@ -45,9 +45,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark."""
     parser.add_argument("--tiny", action="store_true", help="seconds only: shows that it runs, its figures mean little")
     parser.add_argument("--skus", type=int, default=200_000)
-    parser.add_argument("--scale", type=float, default=5.0, help="how many times as fast as the wall the clock runs")
+    parser.add_argument("--scale", type=float, default=2.0, help="how many times as fast as the wall the clock runs")
     parser.add_argument("--requests", type=int, default=100, help="of each page")
-    parser.add_argument("--singles", type=int, default=1_400, help="changes of the backlog that is pushed one by one")
+    parser.add_argument("--singles", type=int, default=600, help="changes of the backlog that is pushed one by one")
     parser.add_argument("--no-push", action="store_true", help="read and show only")
 
 
