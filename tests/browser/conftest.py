@@ -162,8 +162,10 @@ def sit(demo: Demo, chromium: Any, axe: Any) -> Iterator[Callable[..., Seat]]:
     complaints: list[str] = []
 
     def hear(said: Any) -> None:
-        # A refused form and a missing page are told by their status: the browser mentions these in its console.
-        if said.type == "error" and not any(f"status of {status}" in said.text for status in (404, 422)):
+        # A refused form and a missing page are told by their status: the browser mentions these in its console. A letter
+        # in the sandbox's mailbox lets no script in, not even what watches our pages.
+        meant = ("status of 404", "status of 422", "in 'about:srcdoc' because")
+        if said.type == "error" and not any(words in said.text for words in meant):
             complaints.append(said.text)
 
     def sit_down(domain: str, language: str = "en", width: int = 1280) -> Seat:
