@@ -218,6 +218,12 @@ def test_a_bucket_without_permits_says_when_to_come_back(stage: Stage) -> None:
     assert 90 <= (caught.value.retry_after or 0) <= 100
 
 
+def test_of_many_that_wait_for_a_permit_within_the_second_nobody_comes_back(stage: Stage) -> None:
+    line.permit("test:many", "40", 2)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: line.permit("test:many", "40", 2), range(8))) == [None] * 8
+
+
 def test_the_rate_that_a_channel_states_is_the_rate_at_which_it_is_asked(stage: Stage) -> None:
     for nonsense in ("", "fast", "nan", "-1", "0", "inf"):
         line.heed("test:stated", nonsense)
