@@ -137,7 +137,7 @@ def gather(s: Session, uid: str, after: int) -> dict[str, Any]:
         "progress": progress,
         "undone": runs.undone_by(s, run),
         "undoable": run.kind in runs.UNDOABLE
-        and (run.state == RunState.RUNNING or (run.state == RunState.DONE and progress["all"] > progress["left"])),
+        and (run.state == RunState.RUNNING or (run.state == RunState.DONE and progress["all"] > progress["unsent"])),
         "busy": run.state in (RunState.QUEUED, RunState.RUNNING) or (run.state == RunState.DONE and progress["open"]),
         "brake": asks,
         "held": _count_held(s, run) if asks else 0,
@@ -148,18 +148,20 @@ def gather(s: Session, uid: str, after: int) -> dict[str, Any]:
 
 
 def _progress(s: Session, run: ListingRun) -> dict[str, int]:
-    """The run's pushes: all, done, refused, still open, left (never sent)."""
+    """The run's pushes: all, accepted, refused, still open, unsent, and left without an answer that could come yet."""
     counted = select(ListingPush.state, _waits(), func.count()).join(Listing, Listing.id == ListingPush.listing_id)
     mine = counted.where(ListingPush.run_id == run.id).group_by(ListingPush.state, _waits())
     found = {(str(row[0]), bool(row[1])): int(row[2]) for row in s.execute(mine)}
     by_state = {state: sum(found.get((state, waits), 0) for waits in (True, False)) for state in PushState}
     waiting = found.get((PushState.PREVIEW, True), 0)
+    unsent = by_state[PushState.PREVIEW] - waiting
     return {
         "all": sum(found.values()),
-        "done": by_state[PushState.ACCEPTED] + by_state[PushState.SUPERSEDED],
+        "done": by_state[PushState.ACCEPTED],
         "refused": by_state[PushState.REFUSED],
         "open": by_state[PushState.SENT] + waiting,
-        "left": by_state[PushState.PREVIEW] - waiting,
+        "unsent": unsent,
+        "left": unsent + by_state[PushState.SUPERSEDED],
     }
 
 

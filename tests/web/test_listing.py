@@ -195,8 +195,56 @@ def test_the_brake_asks_and_the_answer_counts(desk: Desk) -> None:
     page = desk.get(link)
     assert "12 listings would be set to 0" in page.text
     assert ">0</s-text>" in page.html
+    assert "12 of them keep their quantity" in page.text
+    held = desk.get(f"/listings/{listings[0]}")
+    assert link in held.links, "what is held leads to the question"
     desk.post(f"{link}/yes")
     assert all(row_of(one).due_at is not None for one in listings)
+    answered = desk.get(link)
+    assert "Closed" in answered.text
+    assert "V0" not in answered.text, "nothing is held any more"
+
+
+def test_a_listing_that_is_not_linked_says_why_and_leads_to_the_mapping(desk: Desk) -> None:
+    listing = listed(desk, status="not_linked", cause="sku_unknown", variant_id=None)
+    page = desk.get(f"/listings/{listing}")
+    assert "None of your products has this SKU." in page.text
+    assert any(one.startswith("/listings/skus/new?sku=MUG-1&account=") for one in page.links)
+
+
+def test_while_nothing_is_pushed_the_page_shows_what_is_here_all_the_same(desk: Desk) -> None:
+    account = desk.account()
+    page = desk.get(f"/listings/{listed(desk, account, on=False, level=7)}")
+    assert ">7</s-text>" in page.html
+    assert f"/accounts/{account}#pushing" in page.links
+    assert page.text.count("Not pushed: switched off for this account.") == 1
+
+
+def test_a_run_is_under_way_until_the_marketplace_has_answered(desk: Desk) -> None:
+    account = desk.account()
+    listing = listed(desk, account, on=False)
+    run = desk.post(f"/accounts/{account}/pushing", stock="1", price="1").goes_to
+    claim.drain([RUN], seconds=20)
+    desk.post(f"{run}/yes")
+    claim.drain([RUN], seconds=20)
+    page = desk.get(run)
+    assert "Being pushed" in page.text
+    assert "0 of 1 accepted by Amazon" in page.text
+    assert "Waiting to be sent" in page.text
+    assert page.tags("s-stack", id="run")[0]["data-poll"]
+    with db.writing() as s:
+        row, push = s.get_one(Listing, listing), s.scalars(select(ListingPush)).one()
+        row.sent_version = row.version
+        outcome.holds(s, row, push)
+    page = desk.get(run)
+    assert "1 of 1 accepted by Amazon" in page.text
+    assert "data-poll" not in page.tags("s-stack", id="run")[0]
+    assert page.tags("form", id="undo")
+
+
+def test_home_counts_listings_as_listings(desk: Desk) -> None:
+    refuse(listed(desk))
+    assert ">1 listing</s-badge>" in desk.get("/").html
 
 
 def test_a_run_of_another_shop_is_not_there(desk: Desk) -> None:
