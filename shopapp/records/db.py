@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from flask import Flask
@@ -39,8 +39,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
+
+from shopapp import clock
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -58,6 +60,7 @@ class Base(DeclarativeBase):
 
 
 Row = TypeVar("Row")
+IDLE = 1.0  # seconds in which a connection is trusted without asking
 TOGETHER = 32  # rows in one statement of `add_up`
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 _engine: Engine | None = None
@@ -114,7 +117,7 @@ def personal(*args: Any, **kwargs: Any) -> Any:
 def init_app(app: Flask, url: str, threads: int = 32) -> None:
     """Attach the database to the app and keep its engine for the drains' threads."""
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    options: dict[str, Any] = {"pool_pre_ping": not url.startswith("sqlite")}
+    options: dict[str, Any] = {}
     if url.startswith("sqlite"):
         options["connect_args"] = {"timeout": 30, "check_same_thread": False}
     # What is written holds buyers: an error tells its statement, never the values.
@@ -132,6 +135,9 @@ def use(new: Engine) -> None:
     if new.dialect.name == "sqlite" and not event.contains(new, "connect", _sqlite_connect):
         event.listen(new, "connect", _sqlite_connect)
         event.listen(new, "begin", _sqlite_begin)
+    if new.dialect.name != "sqlite" and not event.contains(new, "checkin", _given_back):
+        event.listen(new, "checkin", _given_back)
+        event.listen(new, "checkout", partial(_still_there, new.dialect))
 
 
 def engine() -> Engine:
@@ -145,6 +151,24 @@ def after_fork() -> None:
     """Forget the parent's connections in a forked child without closing them for the parent."""
     if _engine is not None:
         _engine.dispose(close=False)
+
+
+def _given_back(_connection: Any, record: Any) -> None:
+    record.info["given_back"] = clock.monotonic()
+
+
+def _still_there(dialect: Dialect, connection: Any, record: Any, _proxy: Any) -> None:
+    """Ask a connection that lay about whether it still works; the pool replaces it if not.
+
+    Asked each time, this would be a tenth of all that we say to the database. One that breaks while it is in use is
+    answered by `unreachable`.
+    """
+    if clock.monotonic() - record.info.get("given_back", clock.monotonic()) < IDLE:
+        return
+    try:
+        dialect.do_ping(connection)
+    except Exception as error:
+        raise DisconnectionError("the connection broke while nobody used it") from error
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

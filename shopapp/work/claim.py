@@ -45,6 +45,9 @@ Row = TypeVar("Row", bound=Due)
 Conditions = Callable[[], Iterable[ColumnElement[bool]]]
 
 
+Running = dict[Future[None], "tuple[Work, Claim]"]
+
+
 def _always() -> Iterable[ColumnElement[bool]]:
     return ()
 
@@ -76,7 +79,7 @@ class Work:
     per_share: int = field(default=8)
 
 
-def _due(work: Work, now: datetime) -> list[ColumnElement[bool]]:
+def _due(work: Work, now: Any) -> list[ColumnElement[bool]]:
     model = work.model
     free = or_(model.lease_until.is_(None), model.lease_until < now)
     return [model.due_at <= now, free, *work.only()]
@@ -166,9 +169,21 @@ def release(row: Due, due_at: datetime | None, *, attempt: int | None = None) ->
         row.attempt = attempt
 
 
-def anything_due(s: Session, work: Work) -> bool:
-    """Whether a row of this kind waits for a drain right now."""
-    return s.execute(select(work.model.id).where(*_due(work, clock.now())).limit(1)).first() is not None
+def waiting(s: Session, works: Iterable[Work]) -> list[Work]:
+    """Of these kinds those of which a row waits for a drain right now; one statement, whatever their number."""
+    kinds = tuple(works)
+    if not kinds:
+        return []
+    firsts = s.execute(_look(kinds), {"now": clock.now()}).one()
+    return [work for work, first in zip(kinds, firsts, strict=True) if first is not None]
+
+
+@lru_cache(maxsize=64)
+def _look(kinds: tuple[Work, ...]) -> Any:
+    """Ordered, although any row would do: so that each is the first of an index, whatever is known of its table."""
+    now = bindparam("now", type_=db.Moment())
+    firsts = (select(work.model.id).where(*_due(work, now)).order_by(work.model.due_at).limit(1) for work in kinds)
+    return select(*(first.scalar_subquery().label(f"of_{at}") for at, first in enumerate(firsts)))
 
 
 def run(work: Work, mine: Claim) -> None:
@@ -212,7 +227,7 @@ def _give_back(work: Work, mine: Claim, delay: timedelta, *, used_attempt: bool)
 def left(works: Iterable[Work]) -> bool:
     """Whether a row of any of these kinds waits right now."""
     with db.reading() as s:
-        return any(anything_due(s, work) for work in works)
+        return bool(waiting(s, works))
 
 
 def drain(
@@ -226,16 +241,16 @@ def drain(
     ends = clock.monotonic() + seconds
     handled = 0
     kinds = list(works)
-    running: dict[Future[None], tuple[Work, Claim]] = {}
+    running: Running = {}
     idle_since: float | None = None
     with ExitStack() as stack:
-        pools = [stack.enter_context(ThreadPoolExecutor(work.threads, f"drain-{work.name}")) for work in kinds]
+        pools = {work: stack.enter_context(ThreadPoolExecutor(work.threads, f"drain-{work.name}")) for work in kinds}
         while clock.monotonic() < ends and not (stop and stop.is_set()):
             found = 0
-            for work, pool in zip(kinds, pools, strict=True):
-                claims = _claim_more(work, running)
+            for work, room in _with_room(pools, running):
+                claims = _claim_more(work, room, running)
                 found += len(claims)
-                running.update({pool.submit(run, work, mine): (work, mine) for mine in claims})
+                running.update({pools[work].submit(run, work, mine): (work, mine) for mine in claims})
             if running:
                 done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 handled += len(done)
@@ -260,10 +275,17 @@ def _more_comes(kinds: list[Work], until: float, stop: threading.Event | None) -
     return False
 
 
-def _claim_more(work: Work, running: dict[Future[None], tuple[Work, Claim]]) -> list[Claim]:
-    mine = [claimed.share for kind, claimed in running.values() if kind is work]
-    room = min(BATCH, work.threads + SPARE - len(mine))
-    if room < SPARE and running:  # a transaction for one or two rows is not worth it while others are under way
-        return []
+def _with_room(kinds: Iterable[Work], running: Running) -> list[tuple[Work, int]]:
+    """The kinds of which rows wait and more can be worked on, and how many more."""
+    under_way = Counter(work for work, _ in running.values())
+    rooms = {work: min(BATCH, work.threads + SPARE - under_way[work]) for work in kinds}
+    # A transaction for one or two rows is not worth it while others are under way.
+    wanted = [work for work, room in rooms.items() if room >= SPARE or not running]
+    with db.reading() as s:
+        return [(work, max(1, rooms[work])) for work in waiting(s, wanted)]
+
+
+def _claim_more(work: Work, room: int, running: Running) -> list[Claim]:
+    busy = Counter(claimed.share for kind, claimed in running.values() if kind is work)
     with db.writing() as s:
-        return claim(s, work, max(1, room), Counter(mine))
+        return claim(s, work, room, busy)

@@ -15,7 +15,7 @@ from shopapp.logs import event
 from shopapp.records import db
 from shopapp.records.models import Chore
 from shopapp.work import bell
-from shopapp.work.claim import Work, anything_due
+from shopapp.work.claim import Work, waiting
 
 log = logging.getLogger(__name__)
 TICK = 1.0  # seconds of the wall
@@ -28,7 +28,7 @@ def tick(queues: Mapping[str, Iterable[Work]]) -> list[str]:
     rung = []
     for name, works in queues.items():
         with db.reading() as s:
-            due = any(anything_due(s, work) for work in works)
+            due = bool(waiting(s, works))
         if due and bell.ring(name):
             rung.append(name)
     return rung

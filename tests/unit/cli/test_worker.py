@@ -14,7 +14,7 @@ from shopapp import clock
 from shopapp.cli import worker
 from shopapp.records import db
 from shopapp.records.models import Chore
-from shopapp.work.claim import Claim, Work, anything_due
+from shopapp.work.claim import Claim, Work, waiting
 from tests.stage import tables
 
 
@@ -29,7 +29,7 @@ def test_getting_ready_to_fork_takes_no_row(tmp_path: Path) -> None:
         s.add(Chore(name="due", due_at=clock.now() - timedelta(seconds=1)))
     worker.warm((work,))
     with db.reading() as s:
-        assert anything_due(s, work)
+        assert waiting(s, [work])
         row = s.scalars(select(Chore)).one()
         assert (row.lease_token, row.lease_until) == ("", None)
     db.engine().dispose()

@@ -185,7 +185,7 @@ def _condition(plan: str) -> str:
 
 @pytest.mark.parametrize("work", [work for works in jobs.QUEUES.values() for work in works], ids=lambda work: work.name)
 def test_looking_for_due_work_reads_no_table_through(crowded: Engine, work: claim.Work) -> None:
-    assert wrong(crowded, lambda s: claim.anything_due(s, work)) == []
+    assert wrong(crowded, lambda s: claim.waiting(s, [work])) == []
     assert wrong(crowded, lambda s: claim.claim(s, work)) == []
 
 
