@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,11 +32,15 @@ class Weighed:
         """Seconds of processor that the workers and all their horses have used so far."""
         return round(sum(spent(one) for pid in self._pids for one in (pid, *ground.children(pid))), 1)
 
-    def stop(self) -> float:
-        """End; megabytes."""
+    def megabytes(self) -> float:
+        """The most since this was asked last."""
+        most, self.most = self.most, 0
+        return round(most / 1_000_000, 1)
+
+    def stop(self) -> None:
+        """End."""
         self._stop.set()
         self._thread.join()
-        return round(self.most / 1_000_000, 1)
 
 
 def spent(pid: int) -> float:
@@ -48,17 +53,17 @@ def spent(pid: int) -> float:
 
 
 @contextmanager
-def workers(here: Stage, web: int = 0) -> Iterator[Weighed]:
-    """The processes of the product, the workers weighed. With `web` also the server, on that port."""
+def workers(here: Stage, port: int) -> Iterator[Weighed]:
+    """The processes of the product, the web server on `port`, from when they have begun; the workers are weighed."""
     with ExitStack() as stack:
         bulk = stack.enter_context(here.process("shopapp.cli", "worker", "--queue", "bulk"))
         now = stack.enter_context(here.process("shopapp.cli", "worker", "--queue", "now"))
         stack.enter_context(here.process("shopapp.cli", "scheduler"))
-        if web:
-            serving = ("web", "--host", "127.0.0.1", "--port", str(web), "--processes", "1")
-            stack.enter_context(here.process("shopapp.cli", *serving))
+        serving = ("web", "--host", "127.0.0.1", "--port", str(port), "--processes", "1")
+        stack.enter_context(here.process("shopapp.cli", *serving))
         weighed = Weighed(bulk.pid, now.pid)
         try:
+            time.sleep(5)
             yield weighed
         finally:
             weighed.stop()

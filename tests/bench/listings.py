@@ -26,7 +26,7 @@ from shopapp.records import db, migrate
 from shopapp.records.models import Listing, ListingRun, ListingStatus, ShopSweep, SweepKind
 from tests.bench import pushes
 from tests.bench import stage as ground
-from tests.bench.crew import workers
+from tests.bench.crew import Weighed, workers
 from tests.bench.pages import quantile
 from tests.bench.stage import Stage
 from tests.stage.box import Box
@@ -54,13 +54,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, float | str]:
     """Measure and print a table; the figures."""
     if args.tiny:
-        args.skus, args.requests, args.singles, args.scale = 2000, 3, 120, 10.0
+        args.skus, args.requests, args.singles, args.scale = 2000, 3, 40, 20.0
     with stand(args.scale) as (here, scene, desk):
         fill(scene, args.skus)
         found: dict[str, float | str] = {"skus": args.skus, "clock_scale": args.scale}
-        found |= _read(here, scene, args)
-        if not args.no_push:
-            found |= pushes.measure(here, scene, args.skus, args.singles)
+        with workers(here, scene.box.app_port) as weighed:
+            found |= _read(scene, args, weighed)
+            if not args.no_push:
+                found |= pushes.measure(scene, args, weighed)
         found |= _pages(desk, scene, args)
     ground.table(found)
     return found
@@ -100,26 +101,23 @@ def fill(scene: Scene, count: int) -> None:
     scene.box.post(f"/shops/{scene.domain}/products", {**many, "price": pushes.PRICE, "available": pushes.STOCK})
 
 
-def _read(here: Stage, scene: Scene, args: argparse.Namespace) -> dict[str, float | str]:
+def _read(scene: Scene, args: argparse.Namespace, weighed: Weighed) -> dict[str, float | str]:
     """From the linking until everything is linked."""
-    with workers(here) as weighed:
-        time.sleep(4)
-        began, wall = clock.now(), time.monotonic()
-        duties.enrol()  # what the scheduler would have the chore do within a minute
-        read_at: dict[str, float] = {}
-        ends = time.monotonic() + 900
-        while True:
-            told = _standing(scene)
-            for name in ("listings", "catalogue"):
-                if told[name] and name not in read_at:
-                    read_at[name] = time.monotonic() - wall
-            if told["linked"] == args.skus and len(read_at) == 2:
-                break
-            if time.monotonic() > ends:
-                raise SystemExit(f"not all were linked: {told}")
-            time.sleep(0.25)
-        took, seconds = clock.now() - began, time.monotonic() - wall
-        megabytes = weighed.stop()
+    began, wall = clock.now(), time.monotonic()
+    duties.enrol()  # what the scheduler would have the chore do within a minute
+    read_at: dict[str, float] = {}
+    ends = time.monotonic() + 900
+    while True:
+        told = _standing(scene)
+        for name in ("listings", "catalogue"):
+            if told[name] and name not in read_at:
+                read_at[name] = time.monotonic() - wall
+        if told["linked"] == args.skus and len(read_at) == 2:
+            break
+        if time.monotonic() > ends:
+            raise SystemExit(f"not all were linked: {told}")
+        time.sleep(0.25)
+    took, seconds = clock.now() - began, time.monotonic() - wall
     calls = [row["body"].get("status", 200) for row in scene.box.ledger(system="amazon") if "status" in row["body"]]
     return {
         "linked": told["linked"],
@@ -129,7 +127,7 @@ def _read(here: Stage, scene: Scene, args: argparse.Namespace) -> dict[str, floa
         "scaled_minutes": round(took.total_seconds() / 60, 2),
         "limit_minutes": MINUTES,
         "refused_429": calls.count(429),
-        "worker_megabytes": megabytes,
+        "worker_megabytes": weighed.megabytes(),
         "limit_megabytes": MEGABYTES,
     }
 

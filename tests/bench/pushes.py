@@ -8,6 +8,7 @@ messages, patchListingsItem 5/s). Of a backlog too small for a document: patches
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +23,7 @@ from shopapp.listings import outcome, runs
 from shopapp.records import db
 from shopapp.records.models import Account, Listing, ListingRun, ListingStatus, RunState
 from shopapp.work import bell
-from tests.bench.crew import Weighed, spent, workers
-from tests.bench.stage import Stage
+from tests.bench.crew import Weighed, spent
 from tests.unit.orders.scene import Scene
 
 PRICE, STOCK = "24.90", 7  # in the shop, and neither of them at the marketplace
@@ -44,18 +44,15 @@ class Sale:
     arrived: datetime | None = None
 
 
-def measure(here: Stage, scene: Scene, count: int, singles: int) -> dict[str, float | str]:
+def measure(scene: Scene, args: argparse.Namespace, weighed: Weighed) -> dict[str, float | str]:
     """Push all, sell out some in the middle, then a small backlog; the figures."""
-    scale = float(here.env["TIME_SCALE"])
-    with workers(here, scene.box.app_port) as weighed:
-        time.sleep(4)
-        since = _entries(scene)
-        found = _first(scene, count, scale, weighed)
-        if singles:
-            found |= _singles(scene, min(singles, count))
-        found["push_megabytes"] = weighed.stop()
+    since = _entries(scene)
+    found = _first(scene, args.skus, args.scale, weighed)
+    if args.singles:
+        found |= _singles(scene, min(args.singles, args.skus))
     refused = [row["effect"].removeprefix("amazon.") for row in _ledger(scene, since) if _status(row) == 429]
-    return found | {"push_refused_429": len(refused), "push_refused_calls": ", ".join(sorted(set(refused)))}
+    found |= {"push_refused_429": len(refused), "push_refused_calls": ", ".join(sorted(set(refused)))}
+    return found | {"push_megabytes": weighed.megabytes()}
 
 
 # --- the first push ---------------------------------------------------------------------------------------------------
