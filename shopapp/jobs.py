@@ -30,6 +30,7 @@ from shopapp.records.models import (
     Mail,
     Order,
     Receipt,
+    RunKind,
     Shipment,
     Shop,
     ShopSweep,
@@ -80,7 +81,7 @@ def _changed() -> Iterable[ColumnElement[bool]]:
 
 
 def _reads() -> Iterable[ColumnElement[bool]]:
-    return (ListingRun.kind == read.KIND,)
+    return (ListingRun.kind == RunKind.READ,)
 
 
 def _catalogues() -> Iterable[ColumnElement[bool]]:

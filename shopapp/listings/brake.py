@@ -19,10 +19,10 @@ from shopapp.alerts import incidents
 from shopapp.logs import event
 from shopapp.records import db
 from shopapp.records.journal import audit
-from shopapp.records.models import Account, Listing, ListingPush, ListingRun, ListingStatus, RunState
+from shopapp.records.models import Account, Listing, ListingPush, ListingRun, ListingStatus, RunKind, RunState
 
 log = logging.getLogger(__name__)
-KIND, INCIDENT = "brake", "stock_brake"
+INCIDENT = "stock_brake"
 WINDOW = timedelta(minutes=15)
 ALWAYS = 5  # so many are never held
 
@@ -34,7 +34,7 @@ def allowed(live: int, percent: int) -> int:
 
 def open_question(s: Session, account_id: int) -> ListingRun | None:
     """The account's open question, if there is one."""
-    asked = (ListingRun.account_id == account_id, ListingRun.kind == KIND, ListingRun.state == RunState.ASKED)
+    asked = (ListingRun.account_id == account_id, ListingRun.kind == RunKind.BRAKE, ListingRun.state == RunState.ASKED)
     return s.scalars(select(ListingRun).where(*asked)).first()
 
 
@@ -95,12 +95,14 @@ def _live(s: Session, account_id: int) -> int:
 def _recent(s: Session, account_id: int) -> int:
     """How many listings were wished to 0 lately, since the last answer, that had been offered before."""
     since = clock.now() - WINDOW
-    mine = (ListingRun.account_id == account_id, ListingRun.kind == KIND)
+    mine = (ListingRun.account_id == account_id, ListingRun.kind == RunKind.BRAKE)
     answered = s.scalar(select(func.max(ListingRun.ended_at)).where(*mine))
     since = max(since, answered) if answered else since
     sold_out = (
         select(ListingPush.id)
-        .where(ListingPush.listing_id == Listing.id, ListingPush.at >= since, ListingPush.run_id.is_(None))
+        .outerjoin(ListingRun, ListingRun.id == ListingPush.run_id)
+        .where(ListingPush.listing_id == Listing.id, ListingPush.at >= since)
+        .where(or_(ListingRun.id.is_(None), ListingRun.kind == RunKind.RENEW))
         .where(ListingPush.quantity == 0, or_(ListingPush.old_quantity > 0, ListingPush.old_quantity.is_(None)))
     )
     wished = (Listing.account_id == account_id, Listing.wished_at > since, Listing.quantity == 0)
@@ -110,7 +112,7 @@ def _recent(s: Session, account_id: int) -> int:
 
 def _ask(s: Session, account: Account) -> ListingRun:
     now = clock.now()
-    run = ListingRun(shop_id=account.shop_id, account_id=account.id, kind=KIND, state=RunState.ASKED, asked_at=now)
+    run = ListingRun(shop_id=account.shop_id, account_id=account.id, kind=RunKind.BRAKE, state=RunState.ASKED, asked_at=now)
     s.add(run)
     s.flush()
     event(log, "stock_brake", logging.WARNING, account=account.id, run=run.id)

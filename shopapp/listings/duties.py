@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 from marketplaces.channels import registry
 from shopapp import clock, i18n
 from shopapp.listings import spool
-from shopapp.listings.read import KIND
 from shopapp.records import db, journal
 from shopapp.records.models import (
     Account,
     AccountSite,
     AccountStatus,
     ListingRun,
+    RunKind,
     RunState,
     Shop,
     ShopStatus,
@@ -76,7 +76,7 @@ def _due(s: Session, account: Account) -> int:
     shop, now = account.shop, clock.now()
     want_catalogue(s, shop)
     columns = select(ListingRun.site, func.max(ListingRun.asked_at)).where(
-        ListingRun.account_id == account.id, ListingRun.kind == KIND
+        ListingRun.account_id == account.id, ListingRun.kind == RunKind.READ
     )
     last: dict[str, datetime] = {row[0]: row[1] for row in s.execute(columns.group_by(ListingRun.site))}
     count = 0
@@ -129,7 +129,7 @@ def read_again(s: Session, shop_id: int, user: str, account_id: int | None = Non
 def _queue(s: Session, account: Account, site: str, user: str) -> int:
     # Two that queue at once meet at the account's row.
     s.scalars(select(Account.id).where(Account.id == account.id).with_for_update(key_share=True)).one()
-    mine = (ListingRun.account_id == account.id, ListingRun.site == site, ListingRun.kind == KIND)
+    mine = (ListingRun.account_id == account.id, ListingRun.site == site, ListingRun.kind == RunKind.READ)
     if s.execute(select(ListingRun.id).where(*mine, ListingRun.state.in_(OPEN)).limit(1)).first() is not None:
         return 0
     now = clock.now()
@@ -138,7 +138,7 @@ def _queue(s: Session, account: Account, site: str, user: str) -> int:
             shop_id=account.shop_id,
             account_id=account.id,
             site=site,
-            kind=KIND,
+            kind=RunKind.READ,
             asked_by=user,
             asked_at=now,
             due_at=now,
@@ -151,7 +151,7 @@ def _queue(s: Session, account: Account, site: str, user: str) -> int:
 def _forget(s: Session) -> None:
     # The newest stays: SQLite would give its key to the next one, and listings are marked by it.
     newest = select(func.max(ListingRun.id)).scalar_subquery()
-    old = (ListingRun.kind == KIND, ListingRun.ended_at < clock.now() - KEPT, ListingRun.id < newest)
+    old = (ListingRun.kind == RunKind.READ, ListingRun.ended_at < clock.now() - KEPT, ListingRun.id < newest)
     s.execute(delete(ListingRun).where(*old).execution_options(synchronize_session=False))
 
 
@@ -159,7 +159,7 @@ def progress(s: Session, shop_id: int) -> list[tuple[ListingRun, str]]:
     """The newest read of each account and site of the shop, with the site's name."""
     newest = (
         select(func.max(ListingRun.id))
-        .where(ListingRun.shop_id == shop_id, ListingRun.kind == KIND)
+        .where(ListingRun.shop_id == shop_id, ListingRun.kind == RunKind.READ)
         .group_by(ListingRun.account_id, ListingRun.site)
     )
     named = (AccountSite.account_id == ListingRun.account_id, AccountSite.site == ListingRun.site)

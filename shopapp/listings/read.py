@@ -27,7 +27,7 @@ from shopapp.records.models import Account, AccountStatus, ListingRun, RunState,
 from shopapp.work.claim import LEASE, Claim, held, release
 
 log = logging.getLogger(__name__)
-KIND, CALL = "read", "listings"
+CALL = "listings"
 UNREAD = "listings_unread"  # the incident of a read that was given up
 BATCH = 1000
 SECONDS = 10.0  # of the wall that one claim takes batches in; then others have their turn

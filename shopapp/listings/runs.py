@@ -21,15 +21,14 @@ from shopapp.listings.wish import Made
 from shopapp.logs import context, event
 from shopapp.records import db
 from shopapp.records.journal import audit
-from shopapp.records.models import Account, Listing, ListingPush, ListingRun, PushState, RunState, Shop
+from shopapp.records.models import Account, Listing, ListingPush, ListingRun, PushState, RunKind, RunState, Shop
 from shopapp.work.claim import SECONDS, Claim, held, release
 
 log = logging.getLogger(__name__)
-SWITCH_ON, UNDO, RENEW = "switch_on", "undo", "renew"
-KINDS = (SWITCH_ON, UNDO, RENEW)
+KINDS = (RunKind.SWITCH_ON, RunKind.RENEW, RunKind.UNDO)
 BATCH = 500
 DONE_THERE = (PushState.SENT, PushState.ACCEPTED, PushState.SUPERSEDED)  # pushes that may have changed something
-UNDOABLE = (SWITCH_ON, RENEW)
+UNDOABLE = (RunKind.SWITCH_ON, RunKind.RENEW)
 
 
 def mine() -> Iterable[ColumnElement[bool]]:
@@ -40,7 +39,7 @@ def mine() -> Iterable[ColumnElement[bool]]:
 # --- asked for --------------------------------------------------------------------------------------------------------
 
 
-def begin(s: Session, account: Account, kind: str, user: str, **params: Any) -> ListingRun:
+def begin(s: Session, account: Account, kind: RunKind, user: str, **params: Any) -> ListingRun:
     """A run that is due now. An older question of its kind is taken back: the newer one asks for both."""
     now = clock.now()
     older = (ListingRun.account_id == account.id, ListingRun.kind == kind)
@@ -56,7 +55,7 @@ def begin(s: Session, account: Account, kind: str, user: str, **params: Any) -> 
         asked_at=now,
         due_at=now,
     )
-    run.state = RunState.QUEUED if kind == SWITCH_ON else RunState.RUNNING
+    run.state = RunState.QUEUED if kind == RunKind.SWITCH_ON else RunState.RUNNING
     s.add(run)
     s.flush()
     return run
@@ -64,7 +63,7 @@ def begin(s: Session, account: Account, kind: str, user: str, **params: Any) -> 
 
 def confirm(s: Session, run: ListingRun, user: str) -> bool:
     """The difference was looked at and agreed to: switch on, and make the wishes. False when it no longer waits."""
-    if run.kind != SWITCH_ON or run.state != RunState.ASKED:
+    if run.kind != RunKind.SWITCH_ON or run.state != RunState.ASKED:
         return False
     row = own_row(s, run.shop_id, run.account_id)
     row.push_price = row.push_price or bool(run.params.get("price"))
@@ -95,12 +94,12 @@ def undo(s: Session, run: ListingRun, user: str) -> ListingRun | None:
         run.state, run.ended_at, run.due_at = RunState.STOPPED, clock.now(), None
     switch.off(s, account, user)
     audit(s, run.shop_id, user, "run_undone", f"account:{run.account_id}")
-    return begin(s, account, UNDO, user, of=run.id)
+    return begin(s, account, RunKind.UNDO, user, of=run.id)
 
 
 def undone_by(s: Session, run: ListingRun) -> ListingRun | None:
     """The run that undid this one."""
-    undos = select(ListingRun).where(ListingRun.account_id == run.account_id, ListingRun.kind == UNDO)
+    undos = select(ListingRun).where(ListingRun.account_id == run.account_id, ListingRun.kind == RunKind.UNDO)
     return next((one for one in s.scalars(undos) if one.params.get("of") == run.id), None)
 
 
@@ -135,13 +134,13 @@ def due_run(mine: Claim) -> None:
 
 def _batch(s: Session, run: ListingRun, made: Made) -> bool:
     """One batch; whether there is more."""
-    if run.kind == UNDO:
+    if run.kind == RunKind.UNDO:
         return _undo(s, run, made)
     if run.state == RunState.QUEUED:
         return _compare(s, run)
     some = _next(run).options(joinedload(Listing.variant))
     rows = wish.locked(s, some)
-    wish.renew(s, rows, made, run=run if run.kind == SWITCH_ON else None)
+    wish.renew(s, rows, made, run=run, looked_at=run.kind == RunKind.SWITCH_ON)
     run.done += len(rows)
     return _on(run, [row.id for row in rows])
 

@@ -86,12 +86,13 @@ def renew(
     made: Made | None = None,
     *,
     run: ListingRun | None = None,
+    looked_at: bool = False,
     again: bool = False,
 ) -> Made:
     """Write the newest wish of each (locked, variant loaded). Accounts whose rules are off are left alone.
 
     `again`: also what was wished before, and what waits in Update Error: the merchant asked for it. `run`: whose
-    pushes these will be; what a run does was looked at and agreed to, so that the brake lets it pass.
+    pushes these will be. `looked_at`: somebody saw and agreed to them, so that the brake lets them pass.
     """
     made = made or Made()
     known: dict[int, Rules] = {}
@@ -114,7 +115,7 @@ def renew(
                 stops.setdefault(row.account_id, []).append(row)
         _count(made, row)
     note_plans(s, planned)
-    if run is None and not again:
+    if not looked_at and not again:
         for account_id, rows in stops.items():
             brake.watch(s, account_id, rows, known[account_id].brake_percent)
     return made

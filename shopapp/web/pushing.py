@@ -15,7 +15,7 @@ from shopapp.alerts import wording
 from shopapp.i18n import N_
 from shopapp.listings import brake, rules, runs, switch
 from shopapp.records import db
-from shopapp.records.models import Account, Listing, ListingPush, ListingRun, PushState, RunState
+from shopapp.records.models import Account, Listing, ListingPush, ListingRun, PushState, RunKind, RunState
 from shopapp.web import accounts
 from shopapp.web.listing import PUSHES
 from shopapp.web.narrow import whole
@@ -30,11 +30,11 @@ WRONG = {
     switch.WRONG_MAXIMUM: N_("Give a whole number of pieces, or leave it empty for no limit."),
     switch.WRONG_PERCENT: N_("Give a whole number from 0 to 100."),
 }
-TITLES = {
-    runs.SWITCH_ON: N_("Switching the push on"),
-    runs.RENEW: N_("Applying changed rules"),
-    runs.UNDO: N_("Undoing a run"),
-    brake.KIND: N_("So many would be set to 0"),
+TITLES: dict[str, str] = {
+    RunKind.SWITCH_ON: N_("Switching the push on"),
+    RunKind.RENEW: N_("Applying changed rules"),
+    RunKind.UNDO: N_("Undoing a run"),
+    RunKind.BRAKE: N_("So many would be set to 0"),
 }
 STATES: dict[str, tuple[str, str]] = {
     RunState.QUEUED: ("info", N_("Being worked out")),
@@ -66,17 +66,16 @@ def section(s: Session, account: Account) -> dict[str, Any]:
         "rules": rules.of(s, account.id),
         "locations": dict(current_shop(s).locations or {}),
         "runs": [(run, _(TITLES[run.kind]), *_state(run)) for run in _told(s, account.id)],
-        "undoable": runs.UNDOABLE,
     }
 
 
 def _told(s: Session, account_id: int) -> list[ListingRun]:
-    asked = [run for run in switch.runs_of(s, account_id) if run.kind == brake.KIND]
+    asked = [run for run in switch.runs_of(s, account_id) if run.kind == RunKind.BRAKE]
     return [*asked, *runs.newest(s, account_id)]
 
 
 def _state(run: ListingRun) -> tuple[str, str]:
-    ended = run.kind == brake.KIND and run.state in (RunState.DONE, RunState.STOPPED)
+    ended = run.kind == RunKind.BRAKE and run.state in (RunState.DONE, RunState.STOPPED)
     tone, text = CLOSED if ended else STATES[run.state]
     return tone, _(text)
 
@@ -95,9 +94,9 @@ def save(account_id: int) -> AnyResponse | tuple[str, int]:
         saved = switch.save(s, account, wanted, g.visitor.user_id)
         if not saved.wrong:
             if saved.ask:
-                ask = runs.begin(s, account, runs.SWITCH_ON, g.visitor.user_id, **dict.fromkeys(saved.ask, True)).uid
+                ask = runs.begin(s, account, RunKind.SWITCH_ON, g.visitor.user_id, **dict.fromkeys(saved.ask, True)).uid
             if saved.changed:
-                runs.begin(s, account, runs.RENEW, g.visitor.user_id)
+                runs.begin(s, account, RunKind.RENEW, g.visitor.user_id)
     if saved.wrong:
         typed = {name: form.get(name, "") for name in ("buffer", "maximum", "brake_percent")}
         wrong = {"field": saved.wrong, "text": _(WRONG[saved.wrong]), "typed": typed}
@@ -119,7 +118,7 @@ def gather(s: Session, uid: str, after: int) -> dict[str, Any]:
     """All that a run's page shows."""
     run = of_shop(s, uid)
     account = s.get_one(Account, run.account_id)
-    asks = run.kind == brake.KIND
+    asks = run.kind == RunKind.BRAKE
     changes = _held(s, run, after) if asks else _changes(s, run, after)
     progress = _progress(s, run)
     tone, state = _state(run)
@@ -143,7 +142,7 @@ def gather(s: Session, uid: str, after: int) -> dict[str, Any]:
         "held": _count_held(s, run) if asks else 0,
         "dry_run": rules.of(s, account.id).dry_run,
         "question": asks and run.state == RunState.ASKED,
-        "difference": run.kind == runs.SWITCH_ON and run.state in (RunState.QUEUED, RunState.ASKED),
+        "difference": run.kind == RunKind.SWITCH_ON and run.state in (RunState.QUEUED, RunState.ASKED),
     }
 
 
@@ -229,7 +228,7 @@ def yes(uid: str) -> AnyResponse:
     """Switch on what was looked at, or let go what the brake holds."""
     with db.writing() as s:
         run = of_shop(s, uid)
-        if run.kind == brake.KIND and run.state == RunState.ASKED:
+        if run.kind == RunKind.BRAKE and run.state == RunState.ASKED:
             brake.answer(s, run, g.visitor.user_id, yes=True)
         elif not runs.confirm(s, run, g.visitor.user_id):
             abort(409)
@@ -243,9 +242,9 @@ def no(uid: str) -> AnyResponse:
     """Leave everything as it is."""
     with db.writing() as s:
         run = of_shop(s, uid)
-        if run.state != RunState.ASKED and not (run.kind == runs.SWITCH_ON and run.state == RunState.QUEUED):
+        if run.state != RunState.ASKED and not (run.kind == RunKind.SWITCH_ON and run.state == RunState.QUEUED):
             abort(409)
-        if run.kind == brake.KIND:
+        if run.kind == RunKind.BRAKE:
             brake.answer(s, run, g.visitor.user_id, yes=False)
         else:
             runs.stop(s, run)

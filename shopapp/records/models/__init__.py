@@ -19,6 +19,7 @@ from shopapp.records.models.listing import (
     ListingRun,
     ListingStatus,
     PushState,
+    RunKind,
     RunState,
     Variant,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "PushState",
     "Receipt",
     "Restock",
+    "RunKind",
     "RunState",
     "Severity",
     "Shipment",

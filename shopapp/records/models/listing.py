@@ -111,6 +111,16 @@ class Listing(Due, Base):
     variant: Mapped[Variant | None] = relationship(lazy="select")
 
 
+class RunKind(StrEnum):
+    """What a run over the listings of an account does."""
+
+    READ = "read"
+    SWITCH_ON = "switch_on"  # shows the difference, asks, and pushes it
+    RENEW = "renew"  # changed rules reach every listing
+    UNDO = "undo"
+    BRAKE = "brake"  # a question: shall so many be set to 0?
+
+
 class RunState(StrEnum):
     """Where a run over many listings stands."""
 
@@ -132,7 +142,7 @@ class ListingRun(Due, Base):
     shop_id: Mapped[int] = plain(ForeignKey("shop.id"), index=True)
     account_id: Mapped[int] = plain(ForeignKey("account.id"))
     site: Mapped[str] = plain(String(64), default="")
-    kind: Mapped[str] = plain(String(16))  # read, switch_on, update, undo
+    kind: Mapped[str] = plain(String(16))
     state: Mapped[str] = plain(String(16), default=RunState.QUEUED)
     params: Mapped[dict[str, Any]] = plain(JSON, default=dict)
     ticket: Mapped[str] = plain(String(255), default="")  # a report or feed at the marketplace

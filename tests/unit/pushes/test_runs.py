@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from shopapp.listings import outcome, rules, runs, switch
 from shopapp.records import db
-from shopapp.records.models import Account, Listing, ListingPush, ListingRun, ListingStatus
+from shopapp.records.models import Account, Listing, ListingPush, ListingRun, ListingStatus, RunKind
 from tests.unit.pushes.scene import PUSH, RUN, STOP, Scene
 
 KEEP: dict[str, Any] = {"locations": [], "buffer": "", "maximum": "", "brake_percent": "20", "dry_run": False}
@@ -27,9 +27,9 @@ def _save(scene: Scene, account_id: int, **wanted: Any) -> switch.Saved:
         account = s.get_one(Account, account_id)
         saved = switch.save(s, account, KEEP | wanted, "1")
         if saved.ask:
-            runs.begin(s, account, runs.SWITCH_ON, "1", **dict.fromkeys(saved.ask, True))
+            runs.begin(s, account, RunKind.SWITCH_ON, "1", **dict.fromkeys(saved.ask, True))
         elif saved.changed:
-            runs.begin(s, account, runs.RENEW, "1")
+            runs.begin(s, account, RunKind.RENEW, "1")
         return saved
 
 
@@ -141,6 +141,36 @@ def test_after_a_dry_run_everything_is_sent(scene: Scene) -> None:
     _save(scene, account, stock=True)
     scene.settle()
     assert [scene.there(sku)[1] for sku in "ABC"] == [1, 1, 1]
+
+
+def test_what_the_end_of_a_dry_run_sent_can_be_undone(scene: Scene) -> None:
+    account, variants, _ = _shelf(scene)
+    scene.rules(account, push_stock=True, dry_run=True)
+    scene.change(variants[0], 1)
+    scene.settle()
+    _save(scene, account, stock=True)
+    scene.settle()
+    assert [scene.there(sku)[1] for sku in "ABC"] == [1, 9, 0]
+    (renewed,) = _runs("renew")
+    with db.writing() as s:
+        assert runs.undo(s, s.get_one(ListingRun, renewed.id), "1") is not None
+    scene.settle()
+    assert [scene.there(sku)[1] for sku in "ABC"] == [5, 5, 5]
+    with db.reading() as s:
+        assert not rules.of(s, account).on
+
+
+def test_changed_rules_that_nobody_looked_at_are_braked(scene: Scene) -> None:
+    """A buffer typed wrongly sells everything out: some go, the rest waits for a yes, counted across the pushes made."""
+    account = scene.account(push_price=False)
+    skus = [f"B-{number:02}" for number in range(30)]
+    for sku in skus:
+        scene.listing(account, scene.variant(sku, 5), sku)
+    _save(scene, account, stock=True, buffer="500")
+    scene.settle()
+    assert {scene.there(sku)[1] for sku in skus} == {5}, "thirty at once: none of them goes"
+    (asked,) = _runs("brake")
+    assert (asked.state, asked.found) == ("asked", 30)
 
 
 def test_update_pushes_nothing_where_the_push_is_off(scene: Scene) -> None:
