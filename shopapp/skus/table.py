@@ -33,8 +33,8 @@ NOTHING = N_("The file is empty.")
 NO_COLUMNS = N_("The first line must name the columns “%(needed)s”; it says: “%(found)s”")
 SPOILT = N_("The quotes of this line do not fit together.")
 TOO_MANY = N_("This line has more cells than the first line has columns.")
-NO_SUCH_ACCOUNT = N_("No account is called %(name)s.")
-SEVERAL_ACCOUNTS = N_("Several accounts are called %(name)s. Write the seller id instead.")
+NO_SUCH_ACCOUNT = N_("No account is called “%(name)s”.")
+SEVERAL_ACCOUNTS = N_("Several accounts are called “%(name)s”. Write the seller id instead.")
 SAID_BEFORE = N_("Line %(line)s says something else about this SKU.")
 
 

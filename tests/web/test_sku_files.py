@@ -40,7 +40,7 @@ def test_nothing_is_saved_before_the_report_was_seen_and_confirmed(desk: Desk) -
     for said in (
         "2 mappings are new", "1 mapping changes", "1 mapping is there already", "2 lines cannot be taken",
         "1 line says the same", "1 order waits for one of these SKUs", "Save 3 mappings", "Enter a SKU.",
-        "No account is called Nobody.", "mine.csv",
+        "No account is called “Nobody”.", "mine.csv",
     ):  # fmt: skip
         assert said in report.text, said
     assert len(mappings(desk.shop_id)) == 2
