@@ -12,9 +12,10 @@ from rq.exceptions import DuplicateJobError
 
 from marketplaces.errors import Transient
 from shopapp.alerts import outbox
+from shopapp.listings import push
 from shopapp.orders import job, place, poll
 from shopapp.records import db
-from shopapp.records.models import Account, Mail, MailState
+from shopapp.records.models import Account, ListingStatus, Mail, MailState
 from shopapp.shipments import send
 from shopapp.shopify_admin import wire
 from shopapp.work import bell, claim, schedule
@@ -56,6 +57,17 @@ def _no_look_up(_: Stage) -> None:
 
 def _no_look_at_the_marketplace(_: Stage) -> None:
     _swap(send, "_is_there", lambda _job: False)
+
+
+def _pushed_before_it_is(_: Stage) -> None:
+    real: Any = push._intend
+
+    def intend(s: Any, row: Any, account: Any, channel: Any, mine: Any) -> Any:
+        job = real(s, row, account, channel, mine)
+        row.acked_version, row.status = row.version, ListingStatus.LINKED
+        return job
+
+    _swap(push, "_intend", intend)
 
 
 def _no_settle_time(_: Stage) -> None:
@@ -137,6 +149,9 @@ BUGS: Mapping[str, Bug] = {
         _no_look_at_the_marketplace,
         ("shipment-reset", "unique"),
         "confirmShipment",
+    ),
+    "pushed-first": Bug(
+        "a price counts as pushed before it is sent", _pushed_before_it_is, ("price", "unique"), "commit of"
     ),
     "no-settle-time": Bug(
         "an unanswered send is repeated at once", _no_settle_time, ("import-late", "not-unique"), "OrderCreate"

@@ -122,7 +122,7 @@ def test_a_second_crash_during_the_recovery_changes_nothing(tallies: dict[str, l
 
 
 def test_the_judge_turns_red_on_sown_bugs(tmp_path: Path) -> None:
-    """A few points of the right kind are enough for these; all nine: `python -m tests.crash.boundaries --bugs`."""
+    """A few points of the right kind are enough for these; all: `python -m tests.crash.boundaries --bugs`."""
     sown = ("no-look-up", "no-settle-time", "sent-again", "marked-first")
     status, seen = enumerate_(tmp_path, "--near", "--share", "0.4", "--seed", "3", *(f"--bug={name}" for name in sown))
     assert status == 0
