@@ -22,7 +22,7 @@ from marketplaces.money import Money
 from marketplaces.text import clean
 from shopapp import clock, verdict
 from shopapp.accounts import line
-from shopapp.listings import outcome, rules, waiting
+from shopapp.listings import outcome, rules, runs, waiting
 from shopapp.logs import context, event, redact
 from shopapp.records import db
 from shopapp.records.db import Moment
@@ -57,8 +57,9 @@ def takes_over(s: Session, account: Account, selling: Selling, site: str) -> boo
     if len(_counted) > BATCH:
         _counted.clear()
     _counted[key] = now
-    some = select(Listing.id).where(*_waiting(account.id, site)).limit(selling.document_from).subquery()
-    if (s.scalar(select(func.count()).select_from(some)) or 0) < selling.document_from:
+    some = select(Listing.id).where(*_waiting(account.id, site)).limit(selling.document_most).subquery()
+    waits = s.scalar(select(func.count()).select_from(some)) or 0
+    if waits < selling.document_from or (waits < selling.document_most and _more_come(s, account)):
         return False
     if _not_now(s, account, site) or _too_many(s, account, selling):
         return False
@@ -83,6 +84,15 @@ def _waiting(account_id: int, site: str) -> list[ColumnElement[bool]]:
         Listing.version > Listing.acked_version,
         Listing.status != ListingStatus.UPDATE_ERROR,
     ]
+
+
+def _more_come(s: Session, account: Account) -> bool:
+    """Whether a run is making wishes right now: documents are few, so that one is sent when it is full, or all is there."""
+    making = (ListingRun.kind.in_(runs.KINDS), ListingRun.state == RunState.RUNNING, ListingRun.due_at <= clock.now())
+    return (
+        s.execute(select(ListingRun.id).where(ListingRun.account_id == account.id, *making).limit(1)).first()
+        is not None
+    )
 
 
 def _not_now(s: Session, account: Account, site: str) -> bool:

@@ -17,9 +17,10 @@ from marketplaces.channels import registry
 from marketplaces.channels.amazon import feeds
 from marketplaces.data import ListingChange
 from marketplaces.money import Money
-from shopapp.listings import document, outcome
+from shopapp import clock
+from shopapp.listings import document, outcome, runs
 from shopapp.records import db
-from shopapp.records.models import Listing, ListingFeed, ListingStatus
+from shopapp.records.models import Account, Listing, ListingFeed, ListingRun, ListingStatus, RunKind
 from shopapp.work import claim
 from tests.conftest import contracts_dir
 from tests.unit.pushes.scene import DE, FEED, PUSH, STOP, Scene
@@ -150,6 +151,21 @@ def test_a_listing_that_is_open_in_another_way_keeps_what_was_said_of_it(scene: 
     assert scene.row(listings[1]).status == ListingStatus.NOT_LINKED
     assert {tuple(scene.states(one)) for one in listings} == {("accepted",)}
     assert all(scene.row(one).there_quantity == 3 and scene.row(one).there_price_minor == 2490 for one in listings)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_document_waits_for_the_run_that_still_makes_wishes(scene: Scene) -> None:
+    _change_all(scene)
+    with db.writing() as s:
+        [account] = s.scalars(select(Account))
+        run_id = runs.begin(s, account, RunKind.RENEW, "1").id
+    _begin(scene)
+    assert _feeds() == []
+    with db.writing() as s:
+        s.get_one(ListingRun, run_id).due_at = clock.now() + HOUR  # it crashed: nobody waits for it
+    document._counted.clear()
+    _begin(scene)
+    assert [feed.messages for feed in _feeds()] == [29]
 
 
 def test_a_document_has_only_so_much_room_and_an_account_so_many_of_them(
