@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 from shopapp import clock
 from shopapp.listings import outcome, runs
 from shopapp.records import db
-from shopapp.records.models import Account, Listing, ListingRun, ListingStatus, RunState
+from shopapp.records.models import Account, Listing, ListingRun, ListingStatus, RunKind, RunState
 from shopapp.work import bell
 from tests.bench.crew import Weighed, spent
 from tests.unit.orders.scene import Scene
@@ -49,7 +49,7 @@ def measure(scene: Scene, args: argparse.Namespace, weighed: Weighed) -> dict[st
     since = _entries(scene)
     found = _first(scene, args.skus, args.scale, weighed)
     if args.singles:
-        found |= _singles(scene, min(args.singles, args.skus))
+        found |= _singles(scene, min(args.singles, args.skus), weighed)
     refused = [row["effect"].removeprefix("amazon.") for row in _ledger(scene, since) if _status(row) == 429]
     found |= {"push_refused_429": len(refused), "push_refused_calls": ", ".join(sorted(set(refused)))}
     return found | {"push_megabytes": weighed.megabytes()}
@@ -70,8 +70,8 @@ def _first(scene: Scene, count: int, scale: float, weighed: Weighed) -> dict[str
     sales: list[Sale] = []
 
     def over() -> bool:
-        acknowledged = _acknowledged(scene)
-        if not sales and acknowledged >= count // 2:
+        sent, acknowledged = _standing(scene)
+        if not sales and sent >= count // 2:
             sales.extend(_sell_out(scene, count))
         _look_at(scene, sales)
         arrived = bool(sales) and all(one.arrived for one in sales)
@@ -96,7 +96,7 @@ def _ask(scene: Scene) -> int:
     """The difference of all listings, worked out; the run that asks."""
     with db.writing() as s:
         account = s.get_one(Account, scene.account_id)
-        run_id = runs.begin(s, account, runs.SWITCH_ON, "1", price=True, stock=True).id
+        run_id = runs.begin(s, account, RunKind.SWITCH_ON, "1", price=True, stock=True).id
     bell.ring("bulk")
 
     def asked() -> bool:
@@ -107,10 +107,13 @@ def _ask(scene: Scene) -> int:
     return run_id
 
 
-def _acknowledged(scene: Scene) -> int:
-    mine = (Listing.account_id == scene.account_id, Listing.version > 0, Listing.acked_version == Listing.version)
+def _standing(scene: Scene) -> tuple[int, int]:
+    """How many are on their way or there, and how many of them are acknowledged."""
+    there = (Listing.acked_version == Listing.version) & (Listing.status == ListingStatus.LINKED)
+    mine = (Listing.account_id == scene.account_id, Listing.version > 0, Listing.sent_version == Listing.version)
     with db.reading() as s:
-        return s.scalar(select(func.count(Listing.id)).where(*mine, Listing.status == ListingStatus.LINKED)) or 0
+        sent, acknowledged = s.execute(select(func.count(), func.count().filter(there)).where(*mine)).one()
+        return sent, acknowledged
 
 
 def _handed_in(ledger: list[dict[str, Any]], sales: list[Sale], count: int, began: datetime) -> dict[str, float | str]:
@@ -131,6 +134,7 @@ def _handed_in(ledger: list[dict[str, Any]], sales: list[Sale], count: int, bega
         "handed_in_scaled_seconds": round(span, 1),
         "perfect_client_seconds": (needed - 1) // FEED_BURST * FEED_WINDOW,
         "skus_per_scaled_second": round(count / span, 1),
+        "permitted": f"createFeed {FEEDS}/s x {MESSAGES:,} messages + patchListingsItem {PATCHES:g}/s",
         "permitted_per_second": permitted,
         "push_of_permitted": round(count / span / permitted, 3),
         "limit_of_permitted": SHARE,
@@ -216,9 +220,9 @@ def _wait_for_permit(calls: list[dict[str, Any]], wished: datetime) -> float:
 # --- a backlog too small for a document -------------------------------------------------------------------------------
 
 
-def _singles(scene: Scene, count: int) -> dict[str, float | str]:
+def _singles(scene: Scene, count: int, weighed: Weighed) -> dict[str, float | str]:
     """*Update* of some: all go one by one, as fast as the bucket permits."""
-    since, before = _entries(scene), _applied(scene)
+    since, before, used = _entries(scene), _applied(scene), weighed.processor()
     with db.writing() as s:
         ids = list(s.scalars(select(Listing.id).where(Listing.account_id == scene.account_id).limit(count)))
         outcome.again(s, scene.shop_id, ids, "1")
@@ -231,6 +235,7 @@ def _singles(scene: Scene, count: int) -> dict[str, float | str]:
     return {
         "singles": len(moments),
         "singles_wall_seconds": round(time.monotonic() - wall, 1),
+        "singles_worker_processor": round(weighed.processor() - used, 1),
         "singles_per_scaled_second": round(rate, 2),
         "singles_of_permitted": round(rate / PATCHES, 3),
     }
