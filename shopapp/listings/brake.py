@@ -112,7 +112,9 @@ def _recent(s: Session, account_id: int) -> int:
 
 def _ask(s: Session, account: Account) -> ListingRun:
     now = clock.now()
-    run = ListingRun(shop_id=account.shop_id, account_id=account.id, kind=RunKind.BRAKE, state=RunState.ASKED, asked_at=now)
+    run = ListingRun(
+        shop_id=account.shop_id, account_id=account.id, kind=RunKind.BRAKE, state=RunState.ASKED, asked_at=now
+    )
     s.add(run)
     s.flush()
     event(log, "stock_brake", logging.WARNING, account=account.id, run=run.id)
