@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -23,25 +22,15 @@ from shopapp.listings import outcome, runs
 from shopapp.records import db
 from shopapp.records.models import Account, Listing, ListingRun, ListingStatus, RunKind, RunState
 from shopapp.work import bell
+from tests.bench import soldout
 from tests.bench.crew import Weighed, spent
+from tests.bench.soldout import PATCHES
 from tests.unit.orders.scene import Scene
 
 PRICE, STOCK = "24.90", 7  # in the shop, and neither of them at the marketplace
-MINUTES, SECONDS, SHARE = 60, 10, 0.95
+MINUTES, SHARE = 60, 0.95
 MESSAGES, FEEDS, FEED_BURST, FEED_WINDOW = 25_000, 0.0083, 5, 300.0  # JSON_LISTINGS_FEED: at most 5 in 5 minutes
-PATCHES, PATCH_BURST = 5.0, 5
-SOLD_OUT = 5  # variants
 PATIENCE = 1_500.0  # seconds of the wall
-
-
-@dataclass
-class Sale:
-    """A variant that was sold out in the shop: `at` of our clock, which is the sandbox's."""
-
-    sku: str
-    at: datetime
-    wished: datetime | None = None
-    arrived: datetime | None = None
 
 
 def measure(scene: Scene, args: argparse.Namespace, weighed: Weighed) -> dict[str, float | str]:
@@ -67,15 +56,15 @@ def _first(scene: Scene, count: int, scale: float, weighed: Weighed) -> dict[str
     with db.writing() as s:
         assert runs.confirm(s, s.get_one(ListingRun, run_id), "1")
     bell.ring("bulk")
-    sales: list[Sale] = []
+    sales: list[soldout.Sale] = []
 
     def over() -> bool:
         sent, acknowledged = _standing(scene)
         if not sales and sent >= count // 2:
-            sales.extend(_sell_out(scene, count))
-        _look_at(scene, sales)
+            sales.extend(soldout.sell_out(scene, count))
+        soldout.look_at(scene, sales)
         arrived = bool(sales) and all(one.arrived for one in sales)
-        return acknowledged == count and arrived and not scene.box.get(_at(scene, "settled"))["waiting"]
+        return acknowledged == count and arrived and not scene.box.get(soldout.at(scene, "settled"))["waiting"]
 
     _wait(over, f"the first push of {count}", 0.2 if count < 10_000 else 1.0)
     ended, seconds = clock.now(), time.monotonic() - wall
@@ -89,7 +78,7 @@ def _first(scene: Scene, count: int, scale: float, weighed: Weighed) -> dict[str
         "push_limit_minutes": MINUTES,
         "push_wrong_there": _wrong(scene, count),
     }
-    return told | _handed_in(ledger, sales, count, began) | processor | _sold_out(ledger, sales, scale)
+    return told | _handed_in(ledger, sales, count, began) | processor | soldout.told(ledger, sales, scale)
 
 
 def _ask(scene: Scene) -> int:
@@ -116,14 +105,16 @@ def _standing(scene: Scene) -> tuple[int, int]:
         return sent, acknowledged
 
 
-def _handed_in(ledger: list[dict[str, Any]], sales: list[Sale], count: int, began: datetime) -> dict[str, float | str]:
+def _handed_in(
+    ledger: list[dict[str, Any]], sales: list[soldout.Sale], count: int, began: datetime
+) -> dict[str, float | str]:
     """How many went which way, and how much of what the buckets permit that is."""
     documents = [row for row in ledger if row["effect"] == "feed.created"]
     patches = [row for row in ledger if row["effect"] == "listing.patch"]
     sizes = [row["body"]["bytes"] for row in ledger if row["effect"] == "document.uploaded"]
     ended = [row["body"].get("messagesProcessed", 0) for row in ledger if row["effect"] == "feed.ended"]
     sold_out = {one.sku for one in sales}  # these are said more than once
-    last = max(_when(row) for row in [*documents, *patches] if row["key"] not in sold_out)
+    last = max(soldout.when(row) for row in [*documents, *patches] if row["key"] not in sold_out)
     span, permitted = (last - began).total_seconds(), FEEDS * MESSAGES + PATCHES
     needed = -(-count // MESSAGES)
     return {
@@ -145,7 +136,7 @@ def _wrong(scene: Scene, count: int) -> int:
     """How many listings the marketplace has otherwise than they were wished, by its own journal."""
     there: dict[str, tuple[str, int]] = {}
     last = 0
-    while rows := scene.box.get(_at(scene, "applied"), since=str(last)):
+    while rows := scene.box.get(soldout.at(scene, "applied"), since=str(last)):
         there.update({row["sku"]: (row["price"], row["quantity"]) for row in rows})
         last = rows[-1]["n"]
     with db.reading() as s:
@@ -153,68 +144,6 @@ def _wrong(scene: Scene, count: int) -> int:
         rows = s.execute(wished.where(Listing.account_id == scene.account_id)).all()
     right = sum(there.get(sku) == (str(Decimal(minor or 0).scaleb(-2)), quantity) for sku, minor, quantity in rows)
     return count - right
-
-
-# --- sold out in the middle -------------------------------------------------------------------------------------------
-
-
-def _sell_out(scene: Scene, count: int) -> list[Sale]:
-    """Some variants from all over the catalogue have no stock any more."""
-    sales = []
-    for number in range(SOLD_OUT):
-        sku = f"BULK-{1 + number * (count - 1) // (SOLD_OUT - 1):06d}"
-        sales.append(Sale(sku, clock.now()))
-        scene.box.patch(f"/shops/{scene.domain}/variants/sku:{sku}", {"available": 0})
-    return sales
-
-
-def _look_at(scene: Scene, sales: list[Sale]) -> None:
-    for sale in sales:
-        if sale.wished is None:
-            mine = (Listing.account_id == scene.account_id, Listing.sku == sale.sku, Listing.quantity == 0)
-            with db.reading() as s:
-                sale.wished = s.scalar(select(Listing.wished_at).where(*mine))
-        if sale.arrived is None:
-            rows = scene.box.get(_at(scene, "applied"), sku=sale.sku)
-            moments = [row["at"] for row in rows if row["quantity"] == 0]
-            sale.arrived = datetime.fromtimestamp(moments[0], sale.at.tzinfo) if moments else None
-
-
-def _sold_out(ledger: list[dict[str, Any]], sales: list[Sale], scale: float) -> dict[str, float | str]:
-    """The worst of them: what our software took of the wall, what the bucket and the marketplace took of the clock.
-
-    The bucket's part is from the wish until a permit was there, by the calls that the marketplace saw.
-    """
-    calls = [row for row in ledger if row["effect"] == "amazon.patchListingsItem" and row["body"]["status"] == 200]
-    worst: tuple[float, ...] = (0.0, 0.0, 0.0)
-    for sale in sales:
-        assert sale.wished is not None
-        assert sale.arrived is not None
-        taken = next(_when(row) for row in calls if row["body"].get("sku") == sale.sku and _when(row) >= sale.wished)
-        bucket = min(_wait_for_permit(calls, sale.wished), (taken - sale.wished).total_seconds())
-        ours = ((taken - sale.at).total_seconds() - bucket) / scale
-        worst = max(worst, (ours, bucket, (sale.arrived - taken).total_seconds()), key=lambda one: one[0] + one[1])
-    return {
-        "sold_out_software_seconds": round(worst[0], 2),
-        "sold_out_bucket_seconds": round(worst[1], 2),
-        "sold_out_there_seconds": round(worst[2], 2),
-        "sold_out_seconds": round(sum(worst), 2),
-        "sold_out_limit_seconds": SECONDS,
-    }
-
-
-def _wait_for_permit(calls: list[dict[str, Any]], wished: datetime) -> float:
-    """Scaled seconds from the wish until the marketplace's bucket held a permit."""
-    level, then = float(PATCH_BURST), None
-    for row in calls:
-        at = _when(row)
-        if at > wished:
-            break
-        level = min(PATCH_BURST, level + ((at - then).total_seconds() if then else 0) * PATCHES) - 1
-        then = at
-    if then is not None:
-        level = min(PATCH_BURST, level + (wished - then).total_seconds() * PATCHES)
-    return max(0.0, (1 - level) / PATCHES)
 
 
 # --- a backlog too small for a document -------------------------------------------------------------------------------
@@ -230,7 +159,7 @@ def _singles(scene: Scene, count: int, weighed: Weighed) -> dict[str, float | st
     wall = time.monotonic()
 
     _wait(lambda: _applied(scene) - before >= count, f"a backlog of {count}", 0.5)
-    moments = sorted(_when(row) for row in _ledger(scene, since) if row["effect"] == "listing.patch")
+    moments = sorted(soldout.when(row) for row in _ledger(scene, since) if row["effect"] == "listing.patch")
     rate = (len(moments) - 1) / (moments[-1] - moments[0]).total_seconds()
     return {
         "singles": len(moments),
@@ -244,12 +173,8 @@ def _singles(scene: Scene, count: int, weighed: Weighed) -> dict[str, float | st
 # --- the sandbox ------------------------------------------------------------------------------------------------------
 
 
-def _at(scene: Scene, name: str) -> str:
-    return f"/amazon/sellers/{scene.seller}/{name}"
-
-
 def _applied(scene: Scene) -> int:
-    return int(scene.box.get(_at(scene, "settled"))["applied"])
+    return int(scene.box.get(soldout.at(scene, "settled"))["applied"])
 
 
 def _ledger(scene: Scene, since: int) -> list[dict[str, Any]]:
@@ -263,10 +188,6 @@ def _entries(scene: Scene) -> int:
 
 def _status(row: dict[str, Any]) -> int:
     return int((row["body"] or {}).get("status") or 0)
-
-
-def _when(row: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(row["at"])
 
 
 def _wait(over: Callable[[], bool], what: str, pause: float) -> None:
