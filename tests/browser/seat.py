@@ -99,6 +99,10 @@ class Seat:
     def look(self, name: str, *, keys: bool = True) -> list[str]:
         """Everything wrong with the page as it stands, in words that name the page."""
         frame = self.frame
+        if frame.evaluate("window.shifted ?? 0") >= SHIFT:
+            # A busy machine paints now and then before the style sheet is there; what moves every time is a defect.
+            self.page.reload()
+            frame = self.frame
         width = self.page.viewport_size["width"]
         where = f"{name} [{self.language} {width}]"
         found = self._measured(frame) + self._read(frame)

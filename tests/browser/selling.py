@@ -58,10 +58,6 @@ class Selling(Chapter):
     def look(self, name: str) -> None:
         """Judge the page that is shown now, also by Polaris' manifest."""
         found = self.seat.look(f"selling-{name}", keys=False)
-        if any("moves while loading" in one for one in found):
-            # A busy machine paints now and then before the style sheet is there; what moves every time is a defect.
-            self.seat.page.reload()
-            found = self.seat.look(f"selling-{name}", keys=False)
         self.wrong += found
         if self.known:
             self.wrong += [f"{name}: {one}" for one in polaris_manifest.findings(self.seat.markup(), self.known)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ NO_ANSWER: dict[str, tuple[str, dict[str, Any]]] = {
     "HTML": ("html", {}),
 }
 POLL = timedelta(minutes=3)
-OPEN_ORDERS = 500
+OPEN_ORDERS = int(os.environ.get("SHOPAPP_OPEN_ORDERS", "150"))  # 500 when run by hand
 
 
 def _break(life: Life, how: str, *systems: str) -> None:

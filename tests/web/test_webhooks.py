@@ -23,7 +23,6 @@ from shopapp.records import db, migrate
 from shopapp.records.models import Receipt
 from shopapp.web import health, session, webhooks
 from shopapp.work import bell, schedule
-from tests.stage import tables
 from tests.stage.box import Box
 from tests.stage.queue import Queue
 from tests.unit.shops.ground import Ground, as_settings, both_databases, ready_ground
@@ -138,7 +137,6 @@ def test_the_process_says_that_it_lives_without_asking_anybody(ground: Ground, c
 def make_ready() -> None:
     db.Base.metadata.drop_all(db.engine())
     migrate.upgrade(db.engine())
-    tables.make(db.engine())
     schedule.beat()
 
 

@@ -9,9 +9,6 @@ from shopapp.records.db import Base
 connectable = context.config.attributes["engine"]
 
 with connectable.connect() as connection:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SET lock_timeout = '5s'"))
-        connection.commit()
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -19,4 +16,6 @@ with connectable.connect() as connection:
         compare_type=True,
     )
     with context.begin_transaction():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL lock_timeout = '5s'"))  # the connection goes back to where it came from
         context.run_migrations()
