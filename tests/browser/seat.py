@@ -96,10 +96,12 @@ class Seat:
         self.page.wait_for_url(f"**/apps/{self.demo.key}{path}")
         return self.frame
 
-    def look(self, name: str, *, keys: bool = True) -> list[str]:
-        """Everything wrong with the page as it stands, in words that name the page."""
+    def look(self, name: str, *, keys: bool = True, moves: bool = False) -> list[str]:
+        """Everything wrong with the page as it stands, in words that name the page. `moves`: more of it comes later."""
         frame = self.frame
-        if frame.evaluate("window.shifted ?? 0") >= SHIFT:
+        if moves:
+            frame.evaluate("window.shifted = 0")
+        elif frame.evaluate("window.shifted ?? 0") >= SHIFT:
             # A busy machine paints now and then before the style sheet is there; what moves every time is a defect.
             self.page.reload()
             frame = self.frame

@@ -63,7 +63,8 @@ def guessing(seat: Any, name: str) -> list[str]:
 
     Until the shop's catalogue was read, guesses come a moment after the page, and with them a new table.
     """
-    return [one for one in seat.look(name, keys=False) if "moves while loading" not in one]
+    found: list[str] = seat.look(name, keys=False, moves=True)
+    return found
 
 
 def search(seat: Any, sku: str) -> list[str]:
