@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> dict[str, float | str]:
         found |= _ratio(here, *((20, 1) if args.tiny else (1000, ROUNDS)))
     with ground.stage(args, busy=BUSY) as here:
         here.env["POLL_SECONDS"] = str(INTERVAL)
-        found |= _lateness(here, args.workers, *((600, 4) if args.tiny else (10_000, 90)))
+        found |= _lateness(here, args.workers, *((150, 3) if args.tiny else (10_000, 90)))
     ground.table(found)
     return found
 

@@ -1,12 +1,11 @@
 """Both directions by clicks: shipped and told, refused and mended, switched on and undone, Update Error, a SKU mapped.
 
 Two lives are lived side by side, so that one's clicks fill the time that the other waits: every step looks at the page
-and at what Amazon received. `SHOPAPP_SELLING_STORY=all` lives all four combinations of language and width.
+and at what Amazon received. `SHOPAPP_BROWSER=all` lives all four combinations of language and width.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,10 +14,9 @@ import pytest
 
 from tests.browser.demo import Demo
 from tests.browser.selling import HERE, KNOWN, PUSHED, REFUSED, STRANGE, THERE, Selling
-from tests.browser.test_pages import COMBINATIONS
+from tests.browser.test_pages import LOOKED_AT
 
 pytestmark = pytest.mark.browser
-LIVED = COMBINATIONS if os.environ.get("SHOPAPP_SELLING_STORY") == "all" else [("en", 1280), ("de", 390)]
 TOO_LOW = "The price is below the minimum that you set."
 NEW_PRICE = "120.00"
 
@@ -26,10 +24,10 @@ NEW_PRICE = "120.00"
 @pytest.fixture
 def lives(demo: Demo, sit: Any, known: Any) -> Iterator[list[Selling]]:
     """A shop, two sellers and a seat for each combination, prepared side by side."""
-    stories = [demo.story() for _ in LIVED]
+    stories = [demo.story() for _ in LOOKED_AT]
     made = [
         Selling(demo, sit(story.domain, language, width), story, known)
-        for story, (language, width) in zip(stories, LIVED, strict=True)
+        for story, (language, width) in zip(stories, LOOKED_AT, strict=True)
     ]
     try:
         with ThreadPoolExecutor(len(made)) as pool:
@@ -47,7 +45,7 @@ def test_both_directions_are_lived_by_clicks(lives: list[Selling]) -> None:
         read_again, shipped, not_accepted, refused_listing, updated, switched_on, price_changed, undone, mapped, linked
     )  # fmt: skip
     for step in steps:
-        for live, combination in zip(lives, LIVED, strict=True):
+        for live, combination in zip(lives, LOOKED_AT, strict=True):
             try:
                 step(live)
             except BaseException as error:
