@@ -81,6 +81,16 @@ class AppKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class AppKey:
+    """One of our application's keys, which the operator sets as <CHANNEL>_<name>: `help` says in a phrase what it is."""
+
+    name: str
+    help: str
+    default: str = ""
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """A claimed, refreshed line to one account: everything a channel needs to speak for a seller, nothing else."""
 
@@ -171,6 +181,7 @@ class Channel(ABC):
     settings: tuple[
         str, ...
     ] = ()  # names of the app keys, without the CHANNEL_ prefix; all needed before it is offered
+    app_keys: tuple[AppKey, ...] = ()  # every app key there is, needed or not: the application's settings
     limits: tuple[Limit, ...] = ()
     poll_seconds: int = 300  # the shortest sustainable poll interval of one account
     overlap: timedelta = timedelta(minutes=10)

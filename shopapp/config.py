@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from marketplaces.channel import AppKeys
+from marketplaces.channels import registry
+from marketplaces.transport import LOOPBACK
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ("changeme", "change-me", "example", "secret", "password", "your-", "xxx", "dev-only")
@@ -31,6 +33,15 @@ class Setting:
     default: str = ""
     required: bool = False
     secret: bool = False
+
+
+def _of_channels() -> tuple[Setting, ...]:
+    """What each channel declares of our application's keys there."""
+    return tuple(
+        Setting(f"{channel.key.upper()}_{one.name}", one.help, one.default, secret=one.secret)
+        for channel in registry().values()
+        for one in channel.app_keys
+    )
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -53,16 +64,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MAIL_USE_SSL", "TLS from the first byte, 1 or 0", "0"),
     Setting("MAIL_FROM", "sender address of alerts"),
     Setting("OPERATOR_EMAIL", "who is mailed when the fault is ours (refused app keys)"),
-    Setting("AMAZON_CLIENT_ID", "LWA client id"),
-    Setting("AMAZON_CLIENT_SECRET", "LWA client secret", secret=True),
-    Setting("AMAZON_APPLICATION_ID", "SP-API application id (amzn1.sp.solution…)"),
-    Setting("AMAZON_DRAFT", "1 while the SP-API application is in draft state", "0"),
-    Setting(
-        "AMAZON_SECRET_UNTIL", "day (YYYY-MM-DD) on which the LWA client secret ends; the operator is warned before"
-    ),
-    Setting("AMAZON_API_BASE", "SP-API base for the sandbox; may hold {region}"),
-    Setting("AMAZON_LOGIN_BASE", "Seller Central base for the sandbox; may hold {region}"),
-    Setting("AMAZON_TOKEN_URL", "LWA token address for the sandbox"),
+    *_of_channels(),
     Setting("APP_BRIDGE_URL", "App Bridge script", "https://cdn.shopify.com/shopifycloud/app-bridge.js"),
     Setting("POLARIS_URL", "Polaris script", "https://cdn.shopify.com/shopifycloud/polaris-1.js"),
     Setting("ADMIN_ORIGIN", "origin of Shopify's admin", "https://admin.shopify.com"),
@@ -176,11 +178,13 @@ class Config:
     @property
     def all_loopback(self) -> bool:
         """Whether every remote address of the settings is on this machine."""
-        hosts = [self.env["SHOPIFY_LOOPBACK"].rsplit(":", 1)[0]]
-        hosts += [
-            urlsplit(self.env[name]).hostname or "" for name in ("AMAZON_API_BASE", "AMAZON_TOKEN_URL", "FX_RATES_URL")
-        ]
-        return all(host in ("127.0.0.1", "localhost", "::1") for host in hosts)
+        hosts = [self.env["SHOPIFY_LOOPBACK"].rsplit(":", 1)[0], urlsplit(self.env["FX_RATES_URL"]).hostname or ""]
+        for channel in registry().values():
+            names = [f"{channel.key.upper()}_{one.name}" for one in channel.app_keys]
+            if any(self.env[name] != KNOWN[name].default for name in names):  # set up, or about to be
+                told = channel.hosts(self.keys_of(channel.key))
+                hosts += [urlsplit(one).hostname or "" if "://" in one else one for one in told]
+        return all(host in LOOPBACK for host in hosts)
 
     def keys_of(self, channel: str) -> AppKeys:
         """Our application's keys at `channel`, without the prefix."""

@@ -27,7 +27,9 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "--restored", action="store_true", help="the database came from a backup: trust no 'first send'"
     )
-    demo = commands.add_parser("demo", help="everything with a sandbox instead of Shopify, Amazon and a mail server")
+    demo = commands.add_parser(
+        "demo", help="everything with a sandbox instead of Shopify, marketplaces and a mail server"
+    )
     demo.add_argument("--story", action="store_true", help="play the whole story over HTTP, check it, and stop")
     demo.add_argument("--port", type=int, default=8000, help="of the app; the next free one is taken")
     demo.add_argument("--sandbox-port", type=int, default=8001)

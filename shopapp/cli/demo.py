@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from marketplaces.channels import registry
 from shopapp.cli import folder
 from shopapp.cli.supervisor import Supervisor
 from shopapp.cli.up import say, start_all
@@ -38,6 +39,7 @@ def demo(port: int, sandbox_port: int, *, story: bool, fresh: bool) -> int:
         _wait_for(f"127.0.0.1:{box_port}")
         # The mail port is whatever was free; a sandbox that is started again must take the same one.
         env["MAIL_PORT"] = str(_ask(control, "/health")["smtp_port"])
+        env |= _ask(control, "/app_settings")
         sandbox.command = sandbox_command(data, box_port, int(env["MAIL_PORT"]))
         start_all(supervisor, Config.load(env), env, "localhost", app_port, processes=1)
         _wait_for(f"localhost:{app_port}")
@@ -56,7 +58,8 @@ def demo(port: int, sandbox_port: int, *, story: bool, fresh: bool) -> int:
 def environment(data: Path, app_port: int, box_port: int) -> dict[str, str]:
     """The environment of the demo's processes: our own settings replaced, secrets made once and kept in the data folder."""
     box, app = f"http://127.0.0.1:{box_port}", f"http://localhost:{app_port}"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHOPIFY_", "AMAZON_", "MAIL_"))}
+    replaced = ("SHOPIFY_", "MAIL_", *(f"{key.upper()}_" for key in registry()))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(replaced)}
     return kept | _secrets(data) | {
         "SHOPAPP_DATA": str(data),
         "DATABASE_URL": os.environ.get("DATABASE_URL", ""),
@@ -71,12 +74,6 @@ def environment(data: Path, app_port: int, box_port: int) -> dict[str, str]:
         "MAIL_USE_TLS": "0",
         "MAIL_FROM": "alerts@shopapp.test",
         "OPERATOR_EMAIL": "operator@shopapp.test",
-        "AMAZON_CLIENT_ID": "amzn1.application-oa2-client.sandbox",
-        "AMAZON_CLIENT_SECRET": "sandbox-amazon-secret",
-        "AMAZON_APPLICATION_ID": "amzn1.sp.solution.sandbox",
-        "AMAZON_API_BASE": f"{box}/amazon/api/{{region}}",
-        "AMAZON_LOGIN_BASE": f"{box}/amazon/sellercentral/{{region}}",
-        "AMAZON_TOKEN_URL": f"{box}/amazon/auth/o2/token",
         "SANDBOX_BUCKET_FACTOR": "100",
         "POLL_SECONDS": "10",
         "MAIL_WAIT_SECONDS": "3",

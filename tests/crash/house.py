@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
+import requests
 
 from shopapp.cli.demo import environment, sandbox_command
 from shopapp.cli.supervisor import shopapp_command
@@ -94,6 +95,7 @@ class House:
         self.start_queue()
         subprocess.run(shopapp_command("migrate"), env=self.env, cwd=ROOT, check=True)
         until(lambda: answers(self.box_port), "the sandbox answers", READY_SECONDS, 0.05)
+        self.env = requests.get(f"{self.box_url}/_sandbox/app_settings", timeout=20).json() | self.env
         self.start_product()
 
     def start_product(self) -> None:

@@ -36,6 +36,10 @@ def register(app: Flask, world: World) -> None:
     def health() -> Response:
         return jsonify(ok=True, url=world.url, smtp_port=world.smtp_port, app_url=world.settings.app_url)
 
+    @app.get("/_sandbox/app_settings")
+    def app_settings() -> Response:
+        return jsonify({name: value for told in world.app_settings for name, value in told().items()})
+
     @app.get("/_sandbox/clock")
     def clock() -> Response:
         return jsonify(now=world.clock.now().isoformat(), scale=world.clock.scale)

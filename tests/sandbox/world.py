@@ -39,6 +39,8 @@ class World:
         self.faults = Faults(self.stopping, self.ledger)
         self.url = ""
         self.smtp_port = 0
+        # Settings of the app with which it speaks to a part: each part adds what gives them, by name.
+        self.app_settings: list[Callable[[], dict[str, str]]] = []
         # What a part holds open beside its dict, closed at the stop.
         self.closers: list[Callable[[], None]] = []
         self._parts: dict[str, dict[str, Any]] = {}

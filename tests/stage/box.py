@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,12 @@ class Box:
     def app_url(self) -> str:
         """Where the sandbox expects the application."""
         return f"http://localhost:{self.app_port}"
+
+    @cached_property
+    def app_settings(self) -> dict[str, str]:
+        """The settings with which the application speaks to the marketplaces' stand-ins."""
+        told: dict[str, str] = self.get("/app_settings")
+        return told
 
     @classmethod
     def start(cls, data: Path, *, bucket_factor: float = 1000) -> Box:

@@ -48,6 +48,7 @@ class Amazon(Channel):
     fields = login.FIELDS
     manual_label = "Reconnect manually with seller ID and refresh token"
     settings = ("CLIENT_ID", "CLIENT_SECRET", "APPLICATION_ID")
+    app_keys = login.APP_KEYS
     limits = calls.LIMITS
     poll_seconds = 180
     overlap = timedelta(minutes=10)
@@ -66,7 +67,7 @@ class Amazon(Channel):
         results_after=timedelta(seconds=60),
     )
 
-    def hosts(self, keys: AppKeys) -> tuple[str, ...]:
+    def hosts(self, keys: AppKeys, realm: str = "") -> tuple[str, ...]:
         """The API of the three regions and the token endpoint, or what the keys put in their place."""
         addresses = [regions.api_base(keys, realm.key) for realm in self.realms] + [regions.token_url(keys)]
         names = []

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from marketplaces import login as oauth
-from marketplaces.channel import AppKeys, Field, LoginRequest, Renewal
+from marketplaces.channel import AppKey, AppKeys, Field, LoginRequest, Renewal
 from marketplaces.channels.amazon.regions import REGIONS, central_base, token_url
 from marketplaces.data import Credentials
 from marketplaces.errors import LoginDeclined, Transient
@@ -24,6 +24,16 @@ _MWS = "amzn.mws."
 NO_MWS = "MWS tokens are no longer accepted: Amazon has closed MWS. Please copy the refresh token instead."
 NO_REFRESH_TOKEN = "This is no refresh token: refresh tokens start with Atzr|."  # noqa: S105  # a sentence
 
+APP_KEYS = (
+    AppKey("CLIENT_ID", "LWA client id"),
+    AppKey("CLIENT_SECRET", "LWA client secret", secret=True),
+    AppKey("APPLICATION_ID", "SP-API application id (amzn1.sp.solution…)"),
+    AppKey("DRAFT", "1 while the SP-API application is in draft state", "0"),
+    AppKey("SECRET_UNTIL", "day (YYYY-MM-DD) on which the LWA client secret ends; the operator is warned before"),
+    AppKey("API_BASE", "SP-API base for the sandbox; may hold {region}"),
+    AppKey("LOGIN_BASE", "Seller Central base for the sandbox; may hold {region}"),
+    AppKey("TOKEN_URL", "LWA token address for the sandbox"),
+)
 FIELDS = (
     Field(
         "seller_id",

@@ -27,6 +27,7 @@ from tests.sandbox.world import World
 
 def register(app: Flask, world: World) -> None:
     """Add all routes of this stand-in."""
+    world.app_settings.append(lambda: app_settings(world))
     sellers = Sellers(world)
     buckets = Buckets(world)
     pages = login.SellerPages(world, sellers)
@@ -46,3 +47,15 @@ def register(app: Flask, world: World) -> None:
     control_listings.register(app, world, sellers)
     if store_of(world).exists:
         applier.start()
+
+
+def app_settings(world: World) -> dict[str, str]:
+    """What the app is to be set to, so that it speaks to this stand-in."""
+    return {
+        "AMAZON_CLIENT_ID": world.settings.amazon_client_id,
+        "AMAZON_CLIENT_SECRET": world.settings.amazon_client_secret,
+        "AMAZON_APPLICATION_ID": world.settings.amazon_application_id,
+        "AMAZON_API_BASE": f"{world.url}/amazon/api/{{region}}",
+        "AMAZON_LOGIN_BASE": f"{world.url}/amazon/sellercentral/{{region}}",
+        "AMAZON_TOKEN_URL": f"{world.url}/amazon/auth/o2/token",
+    }
