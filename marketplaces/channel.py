@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 
 from marketplaces.data import (
@@ -22,7 +23,9 @@ from marketplaces.data import (
     Shipment,
     Site,
 )
-from marketplaces.wire import Http
+from marketplaces.wire import Bucket, Http
+
+ROLLING = "rolling"  # a quota for any 24 hours, whenever they begin
 
 
 class LoginKind(StrEnum):
@@ -56,11 +59,32 @@ class Realm:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A token bucket of the remote: `rate` permits a second (text: no floats), `burst` at most at once."""
+    """A token bucket of the remote: `rate` permits a second (text: no floats), `burst` at most at once.
+
+    `shared`: counted over all accounts of our application together, not for each by itself. `day` is for quotas that a
+    day has: the time zone whose midnight begins a new one, or `ROLLING`. A quota that is used up shuts the bucket.
+    """
 
     operation: str
     rate: str
     burst: int
+    shared: bool = False
+    day: str = ""
+
+    @classmethod
+    def daily(cls, operation: str, quota: int, burst: int, *, shared: bool = True, day: str = ROLLING) -> Limit:
+        """`quota` calls a day, `burst` of them at once: whichever 24 hours are looked at, there are never more."""
+        if not 0 < burst < quota:
+            raise ValueError(f"{operation}: {burst} at once out of {quota} a day")
+        rate = (Decimal(quota - burst) / 86_400).quantize(Decimal("1e-9"), ROUND_DOWN)
+        return cls(operation, format(rate, "f"), burst, shared, day)
+
+    def bucket(self, channel: str, realm: str = "", seller_id: str = "") -> Bucket:
+        """What a call of this seller draws from: the seller's own bucket, or its share of the one for all."""
+        whose = f"{realm}:{seller_id}"
+        if self.shared:
+            return Bucket(f"{channel}:{self.operation}", self.rate, self.burst, whose, self.day)
+        return Bucket(f"{channel}:{whose}:{self.operation}", self.rate, self.burst, "", self.day)
 
 
 @dataclass(frozen=True, slots=True)

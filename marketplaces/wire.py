@@ -35,11 +35,17 @@ WHOLE_FILE = 45.0  # seconds for a file: whoever works through a queue is ended 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The token bucket that a call draws from: `rate` permits a second (text), `burst` at most at once."""
+    """The token bucket that a call draws from: `rate` permits a second (text), `burst` at most at once.
+
+    `share` is whose turn it is where several accounts draw from one bucket, "" where it is an account's own; `day` as in
+    `channel.Limit`.
+    """
 
     key: str
     rate: str
     burst: int
+    share: str = ""
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +114,15 @@ def retry_after(value: str, now: datetime) -> float | None:
     return float(min(max(seconds, Decimal(0)), Decimal(MAX_WAIT)))
 
 
-def _unpaced(key: str, rate: str, burst: int) -> None:
+def _unpaced(bucket: Bucket) -> None:
     return None
 
 
 class Http:
     """Calls with deadline, size cap and pacing. One per process is enough; safe for threads and after a fork.
 
-    `hosts` lists where calls may go (see transport.Hosts). `pace(key, rate, burst)` takes a permit or raises
-    RateLimited; `observe(key, rate)` hears the rate that the remote states, `refused(key, seconds)` that it took a
+    `hosts` lists where calls may go (see transport.Hosts). `pace(bucket)` takes a permit or raises
+    RateLimited; `observe(key, rate)` hears the rate that the remote states, `refused(bucket, seconds)` that it took a
     call for one too many, with the seconds it asks to wait (None: not told). `now` reads dates in headers.
     """
 
@@ -125,9 +131,9 @@ class Http:
         hosts: Collection[str],
         *,
         now: Callable[[], datetime],
-        pace: Callable[[str, str, int], None] = _unpaced,
+        pace: Callable[[Bucket], None] = _unpaced,
         observe: Callable[[str, str], None] | None = None,
-        refused: Callable[[str, float | None], None] | None = None,
+        refused: Callable[[Bucket, float | None], None] | None = None,
         seconds: float = 30,
         cap: int = 20_000_000,
     ) -> None:
@@ -274,7 +280,7 @@ class Http:
 
     def _send(self, call: str, request: requests.Request, bucket: Bucket | None) -> requests.Response:
         if bucket is not None:
-            self.pace(bucket.key, bucket.rate, bucket.burst)
+            self.pace(bucket)
         request.headers = {"Accept-Encoding": "gzip", "User-Agent": "shopapp (Language=Python)", **request.headers}
         session, trouble = self.session(), ""
         try:
@@ -290,7 +296,7 @@ class Http:
         if stated and bucket is not None and self.observe is not None:
             self.observe(bucket.key, stated)
         if response.status_code == 429 and bucket is not None and self.refused is not None:
-            self.refused(bucket.key, retry_after(response.headers.get("Retry-After", ""), self.now()))
+            self.refused(bucket, retry_after(response.headers.get("Retry-After", ""), self.now()))
         return response
 
     def _nonsense(self, answer: Answer, words: str) -> Transient:

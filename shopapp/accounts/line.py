@@ -31,7 +31,7 @@ from marketplaces.errors import (
     RemoteError,
     Transient,
 )
-from marketplaces.wire import Http
+from marketplaces.wire import Bucket, Http
 from shopapp import clock
 from shopapp.logs import event
 from shopapp.records import db, vault
@@ -127,7 +127,16 @@ def http_of(channel: Channel, spare: int = 0) -> Http:
 
 @lru_cache(maxsize=64)
 def _http(hosts: tuple[str, ...], spare: int) -> Http:
-    return Http(hosts, now=clock.now, pace=partial(permit, spare=spare), observe=heed, refused=hold_off)
+    return Http(hosts, now=clock.now, pace=partial(_draw, spare=spare), observe=heed, refused=refused)
+
+
+def _draw(bucket: Bucket, spare: int) -> None:
+    permit(bucket.key, bucket.rate, bucket.burst, spare)
+
+
+def refused(bucket: Bucket, seconds: float | None) -> None:
+    """The channel refused a call that drew from `bucket` as one too many; see `hold_off`."""
+    hold_off(bucket.key, seconds)
 
 
 def permit(key: str, rate: str, burst: int, spare: int = 0) -> None:

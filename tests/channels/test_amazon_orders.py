@@ -184,7 +184,7 @@ def test_every_call_draws_from_the_sellers_own_bucket(seat: Seat) -> None:
     drawn: list[tuple[str, str, int]] = []
     seller = seat.seller()
     line = seat.linked(seller)
-    seat.http.pace = lambda key, rate, burst: drawn.append((key, rate, burst))
+    seat.http.pace = lambda bucket: drawn.append((bucket.key, bucket.rate, bucket.burst))
     seat.poll(line)
     AMAZON.identify(line)
     name = f"amazon:eu:{seller['seller_id']}"

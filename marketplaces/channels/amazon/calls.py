@@ -11,7 +11,7 @@ from requests.auth import AuthBase
 from marketplaces.channel import Limit, Line
 from marketplaces.channels.amazon.answers import check
 from marketplaces.channels.amazon.regions import api_base
-from marketplaces.wire import Answer, Bucket
+from marketplaces.wire import Answer
 
 SEARCH_ORDERS = Limit("searchOrders", "0.0056", 20)
 GET_ORDER = Limit("getOrder", "0.5", 30)
@@ -61,7 +61,7 @@ def send(
         params=params,
         json=body,
         auth=_Access(line),
-        bucket=Bucket(f"amazon:{line.realm}:{line.seller_id}:{limit.operation}", limit.rate, limit.burst),
+        bucket=limit.bucket("amazon", line.realm, line.seller_id),
         secrets=secrets_of(line),
     )
 

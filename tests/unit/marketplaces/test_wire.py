@@ -298,8 +298,8 @@ def test_a_refused_call_with_json_goes_back_to_the_channel() -> None:
 
 
 def test_no_permit_means_no_call() -> None:
-    def none_left(key: str, rate: str, burst: int) -> None:
-        raise RateLimited(12, call=f"{key} {rate} {burst}")
+    def none_left(bucket: Bucket) -> None:
+        raise RateLimited(12, call=f"{bucket.key} {bucket.rate} {bucket.burst}")
 
     with served(answer(b"{}"), pace=none_left) as (http, server):
         with pytest.raises(RateLimited, match=r"a 0\.5 30"):
@@ -319,7 +319,7 @@ def test_the_stated_rate_is_observed() -> None:
 def test_a_call_that_was_one_too_many_is_told_to_whoever_keeps_the_bucket(header: str, seconds: float | None) -> None:
     heard: list[tuple[str, float | None]] = []
     play = answer(b"{}", status="429 Slow Down", headers=header)
-    with served(play, refused=lambda key, wait: heard.append((key, wait))) as (http, server):
+    with served(play, refused=lambda bucket, wait: heard.append((bucket.key, wait))) as (http, server):
         for bucket in (Bucket("a", "0.5", 30), None):
             with pytest.raises(RateLimited):
                 ask(http, server, bucket=bucket)
