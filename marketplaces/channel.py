@@ -212,6 +212,8 @@ class Channel(ABC):
     orders_per_page: int = 100
     search_call: str = "searchOrders"  # the limit among `limits` that `search_orders` uses
     known_lifetime: timedelta | None = None  # of an authorisation; None when the channel does not tell
+    # False: what a login gave is the access itself, good until `expires_at`; only a login gives new.
+    renews: bool = True
     app_id_key: str = ""  # which app key identifies our application to the seller (shown in the repair dialog)
     sentences: tuple[str, ...] = ()  # what `typed` may say beside the sentences of marketplaces.login
     shipping: Shipping | None = None  # None: it takes no shipments
@@ -261,17 +263,28 @@ class Channel(ABC):
     def login_url(self, request: LoginRequest) -> str:
         """Where the seller's browser goes to log in and grant access."""
 
+    def state_of(self, args: Mapping[str, str]) -> str:
+        """Our `state` among the parameters that the browser brings back from the login, "" if there is none."""
+        return args.get("state", "")
+
     @abstractmethod
     def finish_login(self, http: Http, request: LoginRequest, answer: Mapping[str, str], now: datetime) -> Credentials:
-        """Credentials for the callback's parameters. LoginDeclined, AuthRevoked (dead code), OurFault, Transient."""
+        """Credentials for the callback's parameters. LoginDeclined, AuthRevoked (dead code), OurFault, Transient.
+
+        A Transient that says that nothing was done (no `maybe_done`) is asked once more a little later: some
+        marketplaces make the access only while the browser is on its way back.
+        """
 
     @abstractmethod
     def typed(self, values: Mapping[str, str], now: datetime) -> Credentials:
         """Credentials from the typed way, trimmed. ValueError(field, sentence) when one is plainly wrong."""
 
-    @abstractmethod
     def refresh(self, http: Http, keys: AppKeys, realm: str, credentials: Credentials, now: datetime) -> Credentials:
-        """New access from the long-lived secret. AuthExpired/AuthRevoked only when the channel itself refuses."""
+        """New access from the long-lived secret. AuthExpired/AuthRevoked only when the channel itself refuses.
+
+        Asked only of channels that renew (`renews`) and have a login.
+        """
+        raise NotImplementedError(f"{self.name} renews nothing")
 
     @abstractmethod
     def identify(self, line: Line) -> Seller:

@@ -108,8 +108,8 @@ def speak(account_id: int, say: Callable[[Line], T], held: Held | None = None, *
 
 def connect(channel: Channel, realm: str, credentials: Credentials, sites: tuple[str, ...] = ()) -> Line:
     """A line for credentials that belong to no account yet, refreshed when they hold no access. May use the network."""
-    keys, http = keys_of(channel), http_of(channel)
-    if not credentials.access_token and _has_access(channel):
+    keys, http = keys_of(channel), http_of(channel, realm)
+    if not credentials.access_token and _refreshes(channel):
         credentials = channel.refresh(http, keys, realm, credentials, clock.now())
     seller_id = credentials.public.get("seller_id", "")
     return Line(http, keys, realm, seller_id, sites, credentials, clock.now)
@@ -120,14 +120,15 @@ def keys_of(channel: Channel) -> AppKeys:
     return config().keys_of(channel.key)
 
 
-def http_of(channel: Channel, spare: int = 0) -> Http:
-    """The paced wire to the channel, one per process and `spare`; it is told where it may go by the channel itself."""
-    return _http(channel.hosts(keys_of(channel)), spare)
+def http_of(channel: Channel, realm: str = "", spare: int = 0) -> Http:
+    """The paced wire to a realm of the channel, one per process and `spare`; where it may go the channel itself tells."""
+    return _http(channel.hosts(keys_of(channel), realm), channel.instance, spare)
 
 
-@lru_cache(maxsize=64)
-def _http(hosts: tuple[str, ...], spare: int) -> Http:
-    return Http(hosts, now=clock.now, pace=partial(_draw, spare=spare), observe=heed, refused=refused)
+@lru_cache(maxsize=256)
+def _http(hosts: tuple[str, ...], typed: bool, spare: int) -> Http:
+    pace = partial(_draw, spare=spare)
+    return Http(hosts, typed=typed, now=clock.now, pace=pace, observe=heed, refused=refused)
 
 
 def _draw(bucket: Bucket, spare: int) -> None:
@@ -263,8 +264,9 @@ def _ready(account_id: int, stale: str = "") -> Held:
     raise AssertionError("unreachable")
 
 
-def _has_access(channel: Channel) -> bool:
-    return channel.login_kind is not LoginKind.FORM
+def _refreshes(channel: Channel) -> bool:
+    """Whether its secrets only give access, which is short; else they are the access itself."""
+    return channel.renews and channel.login_kind is not LoginKind.FORM
 
 
 def _wanting(held: Held, stale: str) -> bool:
@@ -272,16 +274,15 @@ def _wanting(held: Held, stale: str) -> bool:
     if stale and credentials.access_token == stale:
         return True
     if not credentials.access_token:
-        return _has_access(registry()[held.channel])
+        return _refreshes(registry()[held.channel])
     end = credentials.access_expires_at
     return end is not None and end <= clock.now() + SOON
 
 
 def _line(held: Held, spare: int = 0) -> Line:
     channel = registry()[held.channel]
-    return Line(
-        http_of(channel, spare), keys_of(channel), held.realm, held.seller_id, held.sites, held.credentials, clock.now
-    )
+    http = http_of(channel, held.realm, spare)
+    return Line(http, keys_of(channel), held.realm, held.seller_id, held.sites, held.credentials, clock.now)
 
 
 def _refreshed(held: Held, stale: str) -> Held:
@@ -302,7 +303,8 @@ def _refreshed(held: Held, stale: str) -> Held:
         raise RuntimeError("a marketplace is called inside a transaction")
     channel = registry()[held.channel]
     try:
-        fresh = channel.refresh(http_of(channel), keys_of(channel), held.realm, held.credentials, clock.now())
+        http = http_of(channel, held.realm)
+        fresh = channel.refresh(http, keys_of(channel), held.realm, held.credentials, clock.now())
     except BaseException:
         with db.writing() as s:
             _free(s, held)
@@ -329,10 +331,10 @@ def _free(s: Session, held: Held) -> None:
 
 
 def _look_closer(held: Held, error: PermissionMissing) -> None:
-    """Some channels refuse a suspended seller with the words of a missing role: only a live look tells."""
+    """Some channels refuse a suspended seller, or a dead access, with the words of a missing role: a live look tells."""
     try:
         registry()[held.channel].identify(_line(held))
-    except AccountInactive as inactive:
-        raise inactive from error
+    except (AccountInactive, AuthExpired, AuthRevoked) as closer:
+        raise closer from error
     except RemoteError:
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,10 +17,10 @@ from typing import Any, Literal
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from marketplaces.channel import Channel, LoginRequest
+from marketplaces.channel import Channel, LoginKind, LoginRequest
 from marketplaces.channels import registry
 from marketplaces.data import Credentials
-from marketplaces.errors import LoginDeclined, RemoteError
+from marketplaces.errors import LoginDeclined, RemoteError, Transient
 from marketplaces.login import new_verifier
 from shopapp import clock
 from shopapp.accounts import placeholders
@@ -33,6 +34,7 @@ from shopapp.runtime import config
 from shopapp.verdict import apply_account, judge, subject
 
 LIFE = timedelta(minutes=10)
+NOT_YET = 2.0  # seconds of the wall until access that is not there yet is asked for once more
 KEPT = timedelta(hours=1)  # used or abandoned attempts are deleted after this
 AT_ONCE = 20  # renewals of one seller under way; anybody may open the Login URI
 FORCING = (LoginDoor.SAVE, LoginDoor.ACTIVATE, LoginDoor.CONTINUE, LoginDoor.RENEW)
@@ -80,10 +82,16 @@ def digest(secret: str) -> str:
 
 def offered(key: str, realm: str) -> Channel:
     """The channel, if the operator has set it up and it has this realm; LookupError otherwise."""
+    channel = set_up(key)
+    channel.realm(realm)
+    return channel
+
+
+def set_up(key: str) -> Channel:
+    """The channel, if the operator has set it up; LookupError otherwise."""
     channel = registry().get(key)
     if channel is None or not channel.available(keys_of(channel)):
         raise LookupError(f"the channel {key[:40]!r} is not offered")
-    channel.realm(realm)
     return channel
 
 
@@ -109,6 +117,8 @@ def begin(
             account = placeholders.owned(s, shop_id, account_id)
             channel, realm = account.channel, account.realm
             offered(channel, realm)
+        elif set_up(channel).login_kind is LoginKind.FORM:
+            raise LookupError("there is nothing to log in to")
         else:
             account = placeholders.pending(
                 s, shop, offered(channel, realm), realm, str((params or {}).get("label") or "")
@@ -141,16 +151,18 @@ def come_back(channel_key: str, args: Mapping[str, str], cookie: str) -> Arrival
 
     A refusal or trouble of the channel is kept as the attempt's outcome and told by the embedded page.
     """
-    state = args.get("state", "")
+    channel = registry().get(channel_key)
+    if channel is None:
+        raise LoginProblem("unknown", channel_key)
+    state = channel.state_of(args)
     keys = {"state_hash": digest(state), "cookie_hash": digest(cookie), "channel": channel_key}
     with db.writing() as s:
         attempt = _take(s, "started", "returning", keys, {})
         request = _request(attempt, state, vault.unseal(attempt, "verifier"))
         attempt.verifier = ""
-    channel = registry()[channel_key]
     credentials, refused, words = None, "", ""
     try:
-        credentials = channel.finish_login(http_of(channel), request, args, clock.now())
+        credentials = _finished(channel, request, args)
     except LoginDeclined as error:
         refused, words = "declined", error.words
     except RemoteError as error:
@@ -158,6 +170,17 @@ def come_back(channel_key: str, args: Mapping[str, str], cookie: str) -> Arrival
     if attempt.shop_id is None:
         return Arrival("", attempt.id, credentials, refused, words)
     return Arrival(_keep(attempt.id, credentials, refused, words))
+
+
+def _finished(channel: Channel, request: LoginRequest, args: Mapping[str, str]) -> Credentials:
+    """What the login gave. Asked once more when nothing was there yet; the browser waits meanwhile."""
+    try:
+        return channel.finish_login(http_of(channel, request.realm), request, args, clock.now())
+    except Transient as error:
+        if error.maybe_done:  # a second try could use up what the first one has got
+            raise
+    time.sleep(clock.real_seconds(NOT_YET))
+    return channel.finish_login(http_of(channel, request.realm), request, args, clock.now())
 
 
 def _heard(attempt: LoginAttempt, error: RemoteError) -> str:
