@@ -25,6 +25,8 @@ from marketplaces.data import (
 )
 from marketplaces.wire import Bucket, Http
 
+from marketplaces.instance import SENTENCES, host_of, plain_host
+from marketplaces.login import MISSING
 ROLLING = "rolling"  # a quota for any 24 hours, whenever they begin
 
 
@@ -202,6 +204,7 @@ class Channel(ABC):
     realms: tuple[Realm, ...]
     fields: tuple[Field, ...] = ()  # of the typed way; for OAuth channels: of *Reconnect manually*
     manual_label: str = ""  # label of the typed way beside a login ("Reconnect manually with ..."), "" if there is none
+    instance: bool = False  # run by many operators: the first of `fields` is an address, its host is the realm
     settings: tuple[
         str, ...
     ] = ()  # names of the app keys, without the CHANNEL_ prefix; all needed before it is offered
@@ -232,19 +235,38 @@ class Channel(ABC):
         found += [step.text for steps in self.steps.values() for step in steps]
         return tuple(dict.fromkeys(text for text in found if text))
 
+        found += SENTENCES if self.instance else ()
     def available(self, keys: AppKeys) -> bool:
         """Whether the operator has set every app key that this channel needs."""
         return all(keys.get(name) for name in self.settings)
 
     def realm(self, key: str) -> Realm:
-        """The declared realm `key`; KeyError when the channel has none of that name."""
+        """The declared realm `key`; KeyError when the channel has none of that name.
+
+        A channel of instances has as many as there are hosts; nothing but a plain host name is one.
+        """
+        if self.instance and plain_host(key):
+            return Realm(key, key)
         for realm in self.realms:
             if realm.key == key:
                 return realm
         raise KeyError(key)
 
-    def hosts(self, keys: AppKeys) -> tuple[str, ...]:
-        """Where this channel's calls go (see transport.Hosts), the configured loopback bases among them."""
+    def realm_of(self, values: Mapping[str, str]) -> str:
+        """The realm that typed `values` belong to, of a channel of instances. ValueError(field, sentence)."""
+        field = self.fields[0].key
+        if not values.get(field, "").strip():
+            raise ValueError(field, MISSING)
+        try:
+            return host_of(values[field])
+        except ValueError as error:
+            raise ValueError(field, str(error)) from None
+
+    def hosts(self, keys: AppKeys, realm: str = "") -> tuple[str, ...]:
+        """Where calls to `realm` go (see transport.Hosts), or all static ones; configured loopback bases among them.
+
+        Of a channel of instances, names are taken for typed ones and vetted whenever they are called.
+        """
         return ()
 
     def step_link(self, step: Step, keys: AppKeys, realm: str) -> str:

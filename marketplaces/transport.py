@@ -22,19 +22,26 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from marketplaces.instance import public
+
 CONNECT_SECONDS = 10
 DEEPEST = 20
 WORDS = 100_000  # bytes of an answer that tells why there is no file
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_NO_SUCH_NAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 _current = threading.local()
 
 
 class WireFailure(Exception):
-    """No usable answer. `sent` tells that a part of the request left this machine; the text holds no secret."""
+    """No usable answer. `sent` tells that a part of the request left this machine; the text holds no secret.
 
-    def __init__(self, words: str, *, sent: bool) -> None:
+    `why` names what only the address can be blamed for: host_refused, not_public, unknown_host, redirect; else "".
+    """
+
+    def __init__(self, words: str, *, sent: bool, why: str = "") -> None:
         self.words = words
         self.sent = sent
+        self.why = why
         super().__init__(words)
 
 
@@ -42,10 +49,12 @@ class Hosts:
     """Where calls may go: "api.example.com" (exact), ".example.com" (any host under it), or an origin or address.
 
     A plain-http origin must be loopback: it is how a configured base of the sandbox is allowed (ValueError otherwise).
-    A loopback name that is listed by itself is allowed on every port.
+    A loopback name that is listed by itself is allowed on every port. `typed`: the names were typed by somebody who may
+    not say where we connect to, so they must resolve to public addresses; origins come from the operator and need not.
     """
 
-    def __init__(self, allowed: Iterable[str]) -> None:
+    def __init__(self, allowed: Iterable[str], *, typed: bool = False) -> None:
+        self.typed = typed
         self._names: set[str] = set()
         self._origins: set[tuple[str, str, int]] = set()
         for entry in allowed:
@@ -71,19 +80,24 @@ class Hosts:
         except ValueError:
             return False
         scheme, name, port = origin
-        if origin in self._origins or (name in LOOPBACK and name in self._names):
+        if origin in self._origins or (name in LOOPBACK and name in self._names and not self.typed):
             return True
         if scheme != "https" or port != 443:
             return False
         return name in self._names or any(entry[0] == "." and name.endswith(entry) for entry in self._names)
 
+    def vetted(self, url: str) -> bool:
+        """Whether the addresses behind an allowed `url` must be public: those of typed names must."""
+        return self.typed and self._origin(url) not in self._origins
+
 
 class _Watch:
     """The watchdog of one call: at the deadline it shuts down the call's socket, whichever layer is reading from it."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, vetted: bool = False) -> None:
         self.sent = False
         self.fired = False
+        self.vetted = vetted
         self._ends = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
@@ -142,12 +156,17 @@ class _Watched:
         """Try the addresses of the host until one answers or the call's time is over.
 
         The library gives each address the whole time for connecting: a host with many dead ones outlives any deadline.
+        A typed host is resolved here and nowhere else: the addresses that were vetted are those that are called.
         """
         host, patience = self._dns_host, self.timeout
         try:
             found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
+            if _current.watch.vetted and getattr(error, "errno", None) in _NO_SUCH_NAME:
+                raise WireFailure("there is no host of this name", sent=False, why="unknown_host") from None
             raise NameResolutionError(host, self, socket.gaierror(str(error))) from error  # type: ignore[arg-type]
+        if _current.watch.vetted and not all(public(str(address[0])) for *_, address in found):
+            raise WireFailure("the host lies in no public network", sent=False, why="not_public")
         try:
             for number, (*_, address) in enumerate(found, 1):
                 self._dns_host = str(address[0])
@@ -220,9 +239,9 @@ class Transport(HTTPAdapter):
     ) -> requests.Response:
         """The whole answer to `request`. `stream`, `timeout` and `proxies` of the caller do not count here."""
         if not self.hosts.allow(request.url or ""):
-            raise WireFailure("the address is not on the list of allowed hosts", sent=False)
+            raise WireFailure("the address is not on the list of allowed hosts", sent=False, why="host_refused")
         trouble = ""
-        with _Watch(self.seconds) as watch:
+        with _Watch(self.seconds, vetted=self.hosts.vetted(request.url or "")) as watch:
             try:
                 # The silence allowed between two reads is longer than the deadline: the watchdog bites first.
                 limits = (min(CONNECT_SECONDS, self.seconds), self.seconds + 1)
@@ -250,7 +269,8 @@ class Transport(HTTPAdapter):
 
     def _read(self, response: requests.Response) -> bytes:
         if 300 <= response.status_code < 400:
-            raise WireFailure(f"redirects are not followed (status {response.status_code})", sent=True)
+            words = f"redirects are not followed (status {response.status_code})"
+            raise WireFailure(words, sent=True, why="redirect")
         kept = bytearray()
         for chunk in response.iter_content(65_536):
             kept += chunk

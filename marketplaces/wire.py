@@ -121,9 +121,9 @@ def _unpaced(bucket: Bucket) -> None:
 class Http:
     """Calls with deadline, size cap and pacing. One per process is enough; safe for threads and after a fork.
 
-    `hosts` lists where calls may go (see transport.Hosts). `pace(bucket)` takes a permit or raises
-    RateLimited; `observe(key, rate)` hears the rate that the remote states, `refused(bucket, seconds)` that it took a
-    call for one too many, with the seconds it asks to wait (None: not told). `now` reads dates in headers.
+    `hosts` lists where calls may go, `typed` that a seller typed them (see transport.Hosts). `pace(bucket)` takes a
+    permit or raises RateLimited; `observe(key, rate)` hears the rate that the remote states, `refused(bucket, seconds)`
+    that it took a call for one too many, with the seconds it asks to wait (None: not told). `now` reads dates in headers.
     """
 
     def __init__(
@@ -131,13 +131,14 @@ class Http:
         hosts: Collection[str],
         *,
         now: Callable[[], datetime],
+        typed: bool = False,
         pace: Callable[[Bucket], None] = _unpaced,
         observe: Callable[[str, str], None] | None = None,
         refused: Callable[[Bucket, float | None], None] | None = None,
         seconds: float = 30,
         cap: int = 20_000_000,
     ) -> None:
-        self.hosts = Hosts(hosts)
+        self.hosts = Hosts(hosts, typed=typed)
         self.pace = pace
         self.observe = observe
         self.refused = refused
@@ -178,13 +179,19 @@ class Http:
         params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         json: Any = None,
+        raw: tuple[str, bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: AuthBase | None = None,
         bucket: Bucket | None = None,
         secrets: Iterable[str] = (),
     ) -> Answer:
-        """A JSON call named `call`: its 2xx or 4xx answer. RateLimited and Transient for all else, texts redacted."""
+        """A JSON call named `call`: its 2xx or 4xx answer. RateLimited and Transient for all else, texts redacted.
+
+        What is sent is `form`, `json`, or `raw`: a content type and the bytes that go with it.
+        """
         sent: Any = form
+        if raw is not None:
+            sent, headers = raw[1], {"Content-Type": raw[0], **(headers or {})}
         if json is not None:
             sent, headers = exact_json(json).encode(), {"Content-Type": "application/json", **(headers or {})}
         request = requests.Request(method, url, params=params, data=sent, headers=dict(headers or {}), auth=auth)
@@ -213,19 +220,30 @@ class Http:
             return Answer(call, answer.status, answer.headers, None, response.content.decode("latin-1"), fallback=True)
 
     def download(
-        self, call: str, url: str, *, hosts: Collection[str] = (), seconds: float = WHOLE_FILE, cap: int = 500_000_000
+        self,
+        call: str,
+        url: str,
+        *,
+        hosts: Collection[str] = (),
+        auth: AuthBase | None = None,
+        bucket: Bucket | None = None,
+        seconds: float = WHOLE_FILE,
+        cap: int = 500_000_000,
     ) -> Saved:
         """The file at `url`, complete, as an unnamed file of this machine. Transient for everything else.
 
         `hosts` (vetted by the channel) says where it may come from in place of our own: documents lie on hosts that an
         answer names. `seconds` is for all of it, `cap` in bytes as it arrives. Its address may hold secrets: never told.
         """
+        if bucket is not None:
+            self.pace(bucket)
         target = tempfile.TemporaryFile()  # noqa: SIM115  # given to the caller, who closes it
         session = requests.Session()
         prepare(session, Saving(Hosts(hosts) if hosts else self.hosts, target, seconds=seconds, cap=cap))
         trouble: Transient | None = None
         try:
-            request = requests.Request("GET", url, headers={"Accept-Encoding": "gzip", "User-Agent": "shopapp"})
+            headers = {"Accept-Encoding": "gzip", "User-Agent": "shopapp"}
+            request = requests.Request("GET", url, headers=headers, auth=auth)
             response = session.send(session.prepare_request(request), allow_redirects=False)
             if response.status_code != 200:
                 status = response.status_code
@@ -286,7 +304,7 @@ class Http:
         try:
             response = session.send(session.prepare_request(request), allow_redirects=False)
         except WireFailure as failure:
-            raise Transient(failure.words, maybe_done=failure.sent, call=call) from failure
+            raise Transient(failure.words, maybe_done=failure.sent, call=call, code=failure.why) from failure
         except requests.RequestException as error:
             trouble = f"not sent ({type(error).__name__})"
         if trouble:

@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from marketplaces.channel import Channel
 from marketplaces.channels import registry
 from marketplaces.data import Credentials, Seller
 from marketplaces.errors import AccessStale, AuthRevoked, RemoteError, Transient, WrongSeller
+from marketplaces.instance import NOBODY_THERE
 from shopapp import clock
 from shopapp.accounts import placeholders, settle, way
 from shopapp.accounts.line import connect, stored
@@ -23,6 +25,7 @@ from shopapp.accounts.outcome import LoginProblem, Outcome
 from shopapp.accounts.settle import Choice, Taken
 from shopapp.accounts.way import Departure, Login, begin, come_back, start
 from shopapp.accounts.way import from_channel as channel_login_uri
+from shopapp.i18n import N_
 from shopapp.logs import event
 from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, LoginDoor
@@ -47,6 +50,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 SOON = timedelta(seconds=30)
+WRONG_ADDRESS = "wrong_address"  # the reason with which a channel says that no marketplace answers at a typed address
+OTHER_INSTANCE = N_("This connection belongs to another address. Create a new connection for this one.")
 
 
 def confirm(shop_id: int, user_id: str, token: str) -> Outcome:
@@ -69,16 +74,22 @@ def typed(
 ) -> Outcome:
     """Link or repair with typed credentials, proved live. Secret fields left empty keep what is stored.
 
-    LookupError when the account is not the shop's or the channel is not offered.
+    Of a channel of instances the realm is what was typed; an account that has worked stays where it is. LookupError
+    when the account is not the shop's or the channel is not offered.
     """
+    bound = ""
     if account_id is not None:
         with db.reading() as s:
             account = placeholders.owned(s, shop_id, account_id)
             channel, realm = account.channel, account.realm
+            bound = realm if account.worked_at is not None else ""
             values = _completed(account, values)
-    spoken = way.offered(channel, realm)
+    spoken = way.set_up(channel)
+    if not spoken.instance:
+        spoken.realm(realm)
     trimmed = tuple(one.key for one in spoken.fields if values.get(one.key, "") != values.get(one.key, "").strip())
     try:
+        realm = _realm(spoken, values, bound) if spoken.instance else realm
         credentials = spoken.typed(values, clock.now())
     except ValueError as error:
         field, sentence = (*error.args, "", "")[:2]
@@ -87,6 +98,14 @@ def typed(
     params = {"label": values.get("label", "")}
     login = Login(shop_id, user_id, channel, realm, account_id, credentials, "typed", door, params)
     return replace(_finish(login, "ask"), trimmed=trimmed)
+
+
+def _realm(channel: Channel, values: Mapping[str, str], bound: str) -> str:
+    """The instance that was typed. ValueError(field, sentence) when it is none, or not the one the account belongs to."""
+    realm = channel.realm_of(values)
+    if bound and realm != bound:
+        raise ValueError(channel.fields[0].key, OTHER_INSTANCE)
+    return realm
 
 
 def take_over(shop_id: int, user_id: str, token: str) -> Outcome:
@@ -194,6 +213,8 @@ def _wrong(login: Login, wrong: WrongSeller) -> Outcome:
 def _unproved(login: Login, error: RemoteError) -> Outcome:
     """The proof failed. An account that never worked keeps what was brought and says why; one that has worked keeps all
     it had, unless the channel merely did not answer and there is nothing better to keep."""
+    if getattr(error, "reason", "") == WRONG_ADDRESS:  # nobody was asked anything: as good as a mistyped field
+        return Outcome("invalid", login.account_id, field=getattr(error, "field", ""), words=NOBODY_THERE)
     found = judge(error, "account")
     refused = found.account_status is not None or found.incident in ("channel_changed", "permission_missing")
     mismatch = getattr(error, "reason", "") == "seller_mismatch"
@@ -217,8 +238,14 @@ def _unproved(login: Login, error: RemoteError) -> Outcome:
             cause = "credentials"
         journal.audit(s, account.shop_id, login.user_id, "login_unproved", subject(account), cause=cause)
         event(log, "login_unproved", account=account.id, error=type(error).__name__, cause=cause)
-        field = getattr(error, "field", "")
+        field = getattr(error, "field", "") or _blamed(login, cause)
         return Outcome("failed", account.id, cause=cause, words=words_of(error), field=field)
+
+
+def _blamed(login: Login, cause: str) -> str:
+    """The field to look at when the channel refuses what was typed: the only secret, "" when there are several."""
+    secret = [one.key for one in registry()[login.channel].fields if one.secret]
+    return secret[0] if cause == "credentials" and len(secret) == 1 else ""
 
 
 def _again(shop_id: int, user_id: str, token: str) -> Outcome:

@@ -43,6 +43,8 @@ def target(s: Session, login: Login, seller_id: str) -> Account:
     asked = placeholders.owned(s, login.shop_id, login.account_id) if login.account_id is not None else None
     known = placeholders.of_seller(s, login.shop_id, login.channel, login.realm, seller_id) if seller_id else None
     if asked is not None and (asked.worked_at is not None or known is None or known is asked):
+        if asked.worked_at is None:
+            asked.realm = login.realm  # of an instance whose address was mistyped at first
         return asked
     if known is not None:
         if asked is not None:

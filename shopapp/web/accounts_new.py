@@ -68,7 +68,7 @@ def _new(channel: Channel, refused: Outcome | None) -> str:
 def login(key: str) -> AnyResponse:
     """Go to the marketplace's login, out of the frame."""
     channel = _channel(key)
-    realm = request.form.get("realm") or channel.realms[0].key
+    realm = _realm(channel)
     try:
         url = link.begin(g.shop_id, g.visitor.user_id, channel.key, realm, None, LoginDoor.CREATE)
     except LookupError:
@@ -76,11 +76,16 @@ def login(key: str) -> AnyResponse:
     return Response("", 200, {"X-Relay-Top": url})
 
 
+def _realm(channel: Channel) -> str:
+    """What was chosen; of a channel of instances it is typed."""
+    return "" if channel.instance else request.form.get("realm") or channel.realms[0].key
+
+
 @blueprint.post("/accounts/new/<key>/manual")
 def typed_new(key: str) -> AnyResponse | str | tuple[str, int]:
     """Link with typed credentials, tested live."""
     channel = _channel(key)
-    realm = request.form.get("realm") or channel.realms[0].key
+    realm = _realm(channel)
     values = {field.key: request.form.get(field.key, "") for field in channel.fields}
     try:
         outcome = link.typed(g.shop_id, g.visitor.user_id, channel.key, realm, values)

@@ -77,9 +77,14 @@ def _channels(s: Session, shop_id: int) -> list[ChannelHelp]:
     found = []
     for channel in registry().values():
         if channel.key in mine or channel.available(keys_of(channel)):
-            realms = [one for one in channel.realms if one.key in mine.get(channel.key, ())] or channel.realms
-            found.append(_channel(channel, realms))
+            found.append(_channel(channel, _realms(channel, mine.get(channel.key, set()))))
     return found
+
+
+def _realms(channel: Channel, mine: set[str]) -> Sequence[Realm]:
+    if channel.instance:
+        return [channel.realm(key) for key in sorted(mine)]
+    return [one for one in channel.realms if one.key in mine] or channel.realms
 
 
 def _channel(channel: Channel, realms: Sequence[Realm]) -> ChannelHelp:
