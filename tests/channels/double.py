@@ -1,15 +1,21 @@
-"""Reads a channel's vectors and plays them over a real socket. Knows no channel: all differences are in the vectors."""
+"""Reads a channel's vectors and plays them over a real socket. Knows no channel: all differences are in the vectors.
+
+Which keys the vector files have is told in marketplaces/channels/README.md, "The vectors".
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import socket
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from marketplaces.channel import AppKeys, Channel, Line, LoginRequest
 from marketplaces.channels import registry
@@ -20,6 +26,7 @@ from tests.unit.marketplaces.rawserver import Play, RawServer, answer
 VECTORS = Path(__file__).parent.parent / "vectors"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 STATE = "state-of-this-login"
+Row = Mapping[str, Any]
 
 
 def vectors(key: str, name: str) -> Any:
@@ -27,9 +34,13 @@ def vectors(key: str, name: str) -> Any:
     return json.loads((VECTORS / key / f"{name}.json").read_text("utf-8"))
 
 
-def rows(name: str) -> list[tuple[str, dict[str, Any]]]:
-    """(channel key, row) for every row of this file over all channels."""
-    return [(key, row) for key in registry() for row in vectors(key, name)]
+def rows(name: str, part: str = "", keys: Sequence[str] | None = None) -> list[tuple[str, dict[str, Any]]]:
+    """(channel key, row) for every row of this file (or of its `part`) over all channels, or those of `keys`."""
+    found = []
+    for key in registry() if keys is None else keys:
+        told = vectors(key, name)
+        found += [(key, row) for row in (told.get(part, []) if part else told)]
+    return found
 
 
 def row_id(value: object) -> str:
@@ -37,11 +48,69 @@ def row_id(value: object) -> str:
     return str(value["name"]) if isinstance(value, dict) else str(value)
 
 
-def wire(row: Mapping[str, Any]) -> bytes:
-    """The bytes of an answer row {status, body | raw, headers?}."""
-    body = row["raw"].encode() if "raw" in row else json.dumps(row.get("body")).encode()
+def as_list(told: Any) -> list[dict[str, Any]]:
+    """The answers of a vector: one, or a list of them."""
+    return [told] if isinstance(told, dict) else list(told)
+
+
+def of_row(row: Row) -> list[dict[str, Any]]:
+    """The answers of a row that is one itself, or has several."""
+    return as_list(row["answers"]) if "answers" in row else [dict(row)]
+
+
+def filled(told: Any, words: Mapping[str, Any]) -> Any:
+    """`told` with every `{name}` of `words` put in; a text that is nothing but one becomes the value itself."""
+    if isinstance(told, dict):
+        return {name: filled(value, words) for name, value in told.items()}
+    if isinstance(told, list):
+        return [filled(value, words) for value in told]
+    if not isinstance(told, str) or "{" not in told:
+        return told
+    if told.startswith("{int ") and told[5:-1] in words:
+        return int(words[told[5:-1]])
+    if told.startswith("{") and told.endswith("}") and told[1:-1] in words:
+        return words[told[1:-1]]
+    for name, value in words.items():
+        told = told.replace(f"{{{name}}}", value) if isinstance(value, str) else told
+    return told
+
+
+def wire(row: Row, words: Mapping[str, Any] | None = None) -> bytes:
+    """The bytes of an answer {status?, body | raw, headers?}."""
+    row = filled({name: row[name] for name in ("status", "body", "raw", "headers") if name in row}, words or {})
+    status = row.get("status", 200)
+    body = row["raw"].encode() if "raw" in row else json.dumps(row["body"]).encode() if "body" in row else b""
     headers = "".join(f"{name}: {value}\r\n" for name, value in row.get("headers", {}).items())
-    return answer(body, status=f"{row.get('status', 200)} Said", headers=headers)
+    return answer(b"" if status == 204 else body, status=f"{status} Said", headers=headers)
+
+
+def assert_said(request: bytes, told: Row, words: Mapping[str, Any] | None = None) -> None:
+    """`request` says what the vectors tell: method, end of the path, body with exact amounts, form, texts."""
+    told = filled(dict(told), words or {})
+    head, _, body = request.partition(b"\r\n\r\n")
+    method, path = head.decode().split(" ")[:2]
+    assert method == told.get("method", method)
+    assert path.endswith(told.get("path", ""))
+    if "body" in told:
+        assert exact(body) == exact(json.dumps(told["body"]))
+    if "form" in told:
+        assert dict(parse_qsl(body.decode(), keep_blank_values=True)) == told["form"]
+    text = request.decode("utf-8", "replace")
+    assert [one for one in told.get("has", []) if one not in text] == []
+    assert [one for one in told.get("lacks", []) if one in text.lower()] == []
+
+
+def assert_all_said(requests: list[bytes], told: Any, words: Mapping[str, Any] | None = None) -> None:
+    """Exactly these requests were made, in this order."""
+    wanted = as_list(told)
+    assert len(requests) == len(wanted)
+    for request, one in zip(requests, wanted, strict=True):
+        assert_said(request, one, words)
+
+
+def exact(body: bytes | str) -> Any:
+    """The JSON `body` with fractions as Decimal."""
+    return json.loads(body, parse_float=Decimal)
 
 
 @dataclass
@@ -53,16 +122,19 @@ class Played:
     server: RawServer
     http: Http
     keys: AppKeys
+    seller_id: str
 
     def credentials(self, *, ended: bool = False) -> Credentials:
         """Working credentials; `ended` puts the known end of the authorisation into the past."""
+        access = self.facts.get("access_token", "")
+        end = NOW - timedelta(days=1) if ended else NOW + timedelta(days=300)
         return Credentials(
             secrets=dict(self.facts["secrets"]),
-            public={"seller_id": self.facts["seller_id"]},
-            access_token="Atza|example-access-secret",
-            access_expires_at=NOW + timedelta(minutes=50),
+            public=dict(self.facts.get("public", {"seller_id": self.facts["seller_id"]})),
+            access_token=access,
+            access_expires_at=NOW + timedelta(minutes=50) if access else None,
             authorised_at=NOW - timedelta(days=30),
-            expires_at=NOW - timedelta(days=1) if ended else NOW + timedelta(days=300),
+            expires_at=end if self.facts.get("ends") else None,
         )
 
     def line(self, credentials: Credentials | None = None) -> Line:
@@ -75,36 +147,45 @@ class Played:
         """A login under way."""
         return LoginRequest(self.keys, self.facts["realm"], STATE, "https://app.example/login/return", "verifier" * 6)
 
-    def returned(self, seller_id: str = "") -> dict[str, str]:
-        """What the browser brings back from the login, as the vectors' seller or another one."""
-        seller = seller_id or self.facts["seller_id"]
-        return {
-            key: value.replace("{state}", STATE).replace("{seller_id}", seller)
-            for key, value in self.facts["login_answer"].items()
-        }
+    def returned(self) -> dict[str, str]:
+        """What the browser brings back from the login, as the seller that is played."""
+        found: dict[str, str] = filled(self.facts["login"]["callback"], {"state": STATE, "seller_id": self.seller_id})
+        return found
+
+    def typed(self) -> dict[str, str]:
+        """What the seller that is played types."""
+        found: dict[str, str] = filled(self.facts["typed"]["values"], {"seller_id": self.seller_id})
+        return found
 
     def secrets(self) -> list[str]:
         """Every secret that the channel holds in these vectors."""
-        told = [value for value in self.facts["token_answer"].values() if isinstance(value, str) and len(value) > 10]
-        held = [*self.facts["secrets"].values(), *self.facts["login_answer"].values(), *told]
+        told = [self.facts, self.facts.get("login", {}), self.facts.get("refresh", {}), self.facts.get("typed", {})]
+        held = [text for one in told for text in [*one.get("secrets", {}).values(), one.get("access_token", "")]]
+        held += self.facts.get("login", {}).get("callback", {}).values()
         mine = [value for key, value in self.keys.values.items() if "SECRET" in key]
-        return [value.partition("|")[2] or value for value in held + mine if "{" not in value]
+        return [value.partition("|")[2] or value for value in held + mine if len(value) > 10 and "{" not in value]
 
 
 @contextmanager
-def played(key: str, *answers: bytes | Play, url: str = "", **limits: Any) -> Iterator[Played]:
-    """Channel `key` against a server that plays `answers`: bytes, or what writes to the socket by itself.
+def played(
+    key: str, *answers: bytes | Play | Row, url: str = "", seller_id: str = "", **limits: Any
+) -> Iterator[Played]:
+    """Channel `key` against a server that plays `answers`: of the vectors, bytes, or what writes to the socket itself.
 
     `url` replaces the address that the channel is given ({port} is the server's); `limits` are those of the wire.
     """
     facts, left = vectors(key, "channel"), list(answers)
+    seller = seller_id or facts["seller_id"]
 
-    def play(line: Any) -> None:
+    def play(line: socket.socket) -> None:
         now = left.pop(0) if len(left) > 1 else left[0]
         if callable(now):
             now(line)
-        else:
+        elif isinstance(now, bytes):
             line.sendall(now)
+        else:
+            here = f"http://127.0.0.1:{line.getsockname()[1]}"
+            line.sendall(wire(now, {"url": here, "seller_id": seller, "state": STATE}))
 
     channel = registry()[key]
     with RawServer(play) as server:
@@ -112,7 +193,7 @@ def played(key: str, *answers: bytes | Play, url: str = "", **limits: Any) -> It
         keys = AppKeys({name: value.replace("{url}", address) for name, value in facts["keys"].items()})
         http = Http(channel.hosts(keys), now=lambda: NOW, **{"seconds": 3, **limits})
         try:
-            yield Played(channel, facts, server, http, keys)
+            yield Played(channel, facts, server, http, keys, seller)
         finally:
             http.close()
 

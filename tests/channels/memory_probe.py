@@ -30,7 +30,7 @@ def main(key: str, url: str) -> None:
     channel, facts = registry()[key], vectors(key, "channel")
     keys = AppKeys({name: value.replace("{url}", url) for name, value in facts["keys"].items()})
     http = Http(channel.hosts(keys), now=lambda: NOW)
-    line = Played(channel, facts, cast("RawServer", None), http, keys).line()
+    line = Played(channel, facts, cast("RawServer", None), http, keys, facts["seller_id"]).line()
     before = _megabytes("VmRSS")
     (SELF / "clear_refs").write_text("5")  # the peak counts from here
     began, said = time.monotonic(), ""

@@ -1,4 +1,4 @@
-"""The package of a channel's vectors, and the wire's word that it was taken. Knows no channel."""
+"""The package of a channel's vectors. Knows no channel."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from marketplaces.data import Shipment, ShippedLine
-from tests.channels.double import vectors, wire
-from tests.unit.marketplaces.rawserver import answer
+from tests.channels.double import vectors
 
 
 def package(key: str, **more: Any) -> Shipment:
@@ -17,9 +16,3 @@ def package(key: str, **more: Any) -> Shipment:
     for name in ("shipped_at", "ordered_at"):
         told[name] = datetime.fromisoformat(told[name])
     return Shipment(**told)
-
-
-def confirmed(key: str) -> bytes:
-    """The wire's word that a package was taken."""
-    row = vectors(key, "shipments")["confirmed"]
-    return answer(b"", status="204 No Content") if row["status"] == 204 else wire(row)

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from marketplaces import errors
+from marketplaces.channels import registry
 from marketplaces.text import clean
 from shopapp import runtime
 from shopapp.alerts import wording
 from shopapp.alerts.wording import Wording
 from shopapp.config import Config
 from shopapp.verdict import judge
-from tests.channels.double import played, row_id, rows, wire
-from tests.channels.test_conformance import _call
+from tests.channels.calls import made
+from tests.channels.double import of_row, played, row_id, rows, vectors
 
 LANGUAGES = ("en", "de")
 # Trouble that passes by itself is told as an outage once it lasts.
@@ -39,9 +40,10 @@ def test_every_answer_of_a_channel_says_what_failed_why_what_next_and_what_suppo
     key: str, row: dict[str, Any]
 ) -> None:
     """Complaint 13 of the field: "we do not know why", and bare codes."""
-    answered = {**row, "headers": {**row.get("headers", {}), "x-amzn-RequestId": "req-4711"}}
-    with played(key, wire(answered)) as play, pytest.raises(errors.RemoteError) as caught:
-        _call(play, answered)
+    named = {vectors(key, "channel").get("request_id", "X-Request-Id"): "req-4711"}
+    answered = [{**one, "headers": {**one.get("headers", {}), **named}} for one in of_row(row)]
+    with played(key, *answered) as play, pytest.raises(errors.RemoteError) as caught:
+        made(play, row["of"], row)
     error = caught.value
     for language in LANGUAGES:
         told = _told(language, key, error)
@@ -59,12 +61,13 @@ def test_every_answer_of_a_channel_says_what_failed_why_what_next_and_what_suppo
         assert type(error).__name__ not in f"{told.title} {told.text} {told.advice} {told.said}"
 
 
+@pytest.mark.parametrize("key", registry())
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_answer_that_nobody_has_catalogued_is_quoted_word_for_word_with_its_source(language: str) -> None:
+def test_an_answer_that_nobody_has_catalogued_is_quoted_word_for_word_with_its_source(language: str, key: str) -> None:
     """Complaint 13 of the field: an unknown error shows the marketplace's own text, never a bare class name."""
     error = errors.Rejected("Der Bestand ist im Äther verschwunden (E-9917)", code="E-9917", request_id="r-1")
-    told = _told(language, "amazon", error)
-    assert "Amazon" in told.said
+    told = _told(language, key, error)
+    assert registry()[key].name in told.said
     assert "Der Bestand ist im Äther verschwunden (E-9917)" in told.said
     assert "E-9917" in told.details
     assert "r-1" in told.details

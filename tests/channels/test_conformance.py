@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -12,31 +13,35 @@ import pytest
 from marketplaces import errors
 from marketplaces.channel import AppKeys, Channel, LoginKind
 from marketplaces.channels import registry
-from marketplaces.data import Order, OrderQuery, Unmapped
+from marketplaces.data import Credentials, Order, Unmapped
 from marketplaces.money import Money
-from tests.channels.double import NOW, STATE, Played, chain, played, row_id, rows, vectors, wire
+from tests.channels.calls import (
+    SILENT,
+    as_list,
+    changed_since,
+    made,
+    order_id,
+    page,
+    placed_between,
+    ready,
+    search,
+    single,
+)
+from tests.channels.double import NOW, STATE, Played, Row, chain, filled, of_row, played, row_id, rows, vectors, wire
 
 KEYS = list(registry())
-OAUTH = [key for key in KEYS if registry()[key].login_kind is LoginKind.OAUTH2]
+LOGIN = [key for key in KEYS if registry()[key].login_kind is not LoginKind.FORM]
+TYPED = [key for key in KEYS if registry()[key].fields]
+RENEWED = [key for key in KEYS if "refresh" in vectors(key, "channel")]
+PAGED = [key for key in KEYS if "middle" in vectors(key, "channel")["page"]]
 CAUSES = {"expired", "revoked", "inactive", "credentials", "unknown"}
-
-
-def _call(play: Played, row: dict[str, Any]) -> object:
-    match row["of"]:
-        case "api":
-            return play.channel.identify(play.line())
-        case "refresh":
-            held = play.credentials(ended=bool(row.get("ended")))
-            return play.channel.refresh(play.http, play.keys, play.facts["realm"], held, NOW)
-        case "login":
-            return play.channel.finish_login(play.http, play.login(), play.returned(), NOW)
-    raise AssertionError(row["of"])
+FAMILIES = {"AuthRevoked", "AccountInactive", "PermissionMissing", "RateLimited", "Transient", "Rejected", "OurFault"}
 
 
 @pytest.mark.parametrize(("key", "row"), rows("answers"), ids=row_id)
 def test_every_answer_is_exactly_its_error_and_tells_no_secret(key: str, row: dict[str, Any]) -> None:
-    with played(key, wire(row)) as play, pytest.raises(errors.RemoteError) as caught:
-        _call(play, row)
+    with played(key, *of_row(row)) as play, pytest.raises(errors.RemoteError) as caught:
+        made(play, row["of"], row)
     error = caught.value
     assert type(error) is getattr(errors, row["error"])
     for name in ("what", "reason", "code", "retry_after", "request_id"):
@@ -48,48 +53,51 @@ def test_every_answer_is_exactly_its_error_and_tells_no_secret(key: str, row: di
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_the_answers_cover_every_family(key: str) -> None:
+def test_the_answers_cover_every_family_that_the_channel_can_tell(key: str) -> None:
     known = {row["error"] for row in vectors(key, "answers")}
-    families = {
-        "AuthRevoked",
-        "AccountInactive",
-        "PermissionMissing",
-        "RateLimited",
-        "Transient",
-        "Rejected",
-        "OurFault",
-    }
-    assert families <= known
+    never = vectors(key, "channel").get("never_told", {})
+    assert all(never.values()), "each with its reason"
+    assert known & FAMILIES == FAMILIES - set(never)
+
+
+@pytest.mark.parametrize(("key", "name"), SILENT)
+def test_a_call_that_asks_nobody_is_not_heard(key: str, name: str) -> None:
+    with played(key, b"") as play:
+        with suppress(errors.RemoteError, errors.LoginDeclined, NotImplementedError, KeyError):
+            made(play, name)
+        assert play.server.requests == []
+
+
+def _quoting(told: Any, said: str) -> Any:
+    if isinstance(told, dict):
+        return {name: _quoting(value, said) for name, value in told.items()}
+    if isinstance(told, list):
+        return [_quoting(value, said) for value in told]
+    return said if isinstance(told, str) else told
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_remote_words_that_quote_our_secrets_are_masked(key: str) -> None:
     with played(key, b"") as play:
         said = " and ".join([*play.facts["secrets"].values(), *play.keys.values.values(), "buyer@example.com"])
-    for status in (400, 401, 403, 404, 429, 500):
-        body = {"errors": [{"code": said, "message": said, "details": said}], "error": said, "error_description": said}
-        for of in ("api", "refresh", "login"):
-            with (
-                played(key, wire({"status": status, "body": body})) as play,
-                pytest.raises(errors.RemoteError) as caught,
-            ):
-                _call(play, {"of": of})
-            text = chain(caught.value)
-            assert not [secret for secret in [*play.secrets(), "buyer@example.com"] if secret in text]
-
-
-def _page(key: str, orders: list[dict[str, Any]], which: str = "last") -> bytes:
-    facts = vectors(key, "channel")["page"]
-    return wire({"body": {facts["orders_key"]: orders, **facts[which]}})
-
-
-def _query(play: Played, **more: Any) -> OrderQuery:
-    return OrderQuery((play.facts["site"],), updated_since=datetime.fromisoformat("2026-11-01T00:00:00+00:00"), **more)
+        mine = ["identify"] + ["refresh"] * (key in RENEWED) + ["login"] * (key in LOGIN)
+    body = {"errors": [{"code": said, "message": said, "details": said}], "error": said, "error_description": said}
+    asked: list[tuple[str, Row]] = [
+        (of, {"status": status, "body": body}) for status in (400, 401, 403, 404, 429, 500) for of in mine
+    ]
+    for row in vectors(key, "answers"):
+        if "body" in row and row.get("status", 200) >= 400:
+            asked.append((row["of"], {**row, "body": _quoting(row["body"], said)}))
+    for of, row in asked:
+        with played(key, wire(row)) as play, pytest.raises(errors.RemoteError) as caught:
+            made(play, of)
+        text = chain(caught.value)
+        assert not [secret for secret in [*play.secrets(), "buyer@example.com"] if secret in text]
 
 
 def _found(key: str, order: Any) -> Order | Unmapped:
-    with played(key, _page(key, [order])) as play:
-        (found,) = play.channel.search_orders(play.line(), _query(play)).orders
+    with played(key, *page(key, [order])) as play:
+        (found,) = search(play).orders
     return found
 
 
@@ -140,7 +148,7 @@ def test_every_order_maps_totally_or_says_why_not(key: str, row: dict[str, Any])
         assert isinstance(found, Unmapped)
         assert found.reason == expect["rejected"]
         assert [word for word in expect["words"] if word not in found.words] == []
-        assert found.order_id == row["order"]["orderId"]
+        assert found.order_id == order_id(key, row["order"])
         return
     assert isinstance(found, Order)
     assert balance(found) == found.total
@@ -156,114 +164,146 @@ def test_every_order_maps_totally_or_says_why_not(key: str, row: dict[str, Any])
         "remote_state": found.remote_state,
     }
     assert {name: got[name] for name in expect} == expect
-    assert all(tax.derived for line in found.lines for tax in line.taxes)
+    derived = vectors(key, "channel").get("taxes_derived", False)
+    assert all(tax.derived or not derived for line in found.lines for tax in line.taxes)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_one_broken_order_never_spoils_its_page(key: str) -> None:
-    good = [row["order"] for row in vectors(key, "orders") if row["expect"].get("state") == "ready"]
     poison: list[Any] = [row["order"] for row in vectors(key, "orders") if "rejected" in row["expect"]]
-    poison += [None, 7, "order", [], {}, {"orderId": None}, {"orderId": {"a": 1}}, {"orderId": ["x"], "orderItems": 3}]
-    with played(key, _page(key, poison + good)) as play:
-        page = play.channel.search_orders(play.line(), _query(play))
-    assert [type(one) for one in page.orders] == [Unmapped] * len(poison) + [Order] * len(good)
-    assert all(one.reason for one in page.orders if isinstance(one, Unmapped))
+    poison += [None, 7, "order", [], {}]
+    for odd in (None, {"a": 1}, ["x"]):
+        for name in reversed(vectors(key, "channel")["order_id"]):
+            odd = {name: odd}
+        poison.append(odd)
+    with played(key, *page(key, poison + ready(key))) as play:
+        found = search(play)
+    assert [type(one) for one in found.orders] == [Unmapped] * len(poison) + [Order] * len(ready(key))
+    assert all(one.reason for one in found.orders if isinstance(one, Unmapped))
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_an_order_asked_for_alone_is_mapped_or_rejected_with_its_reason(key: str) -> None:
     for row in vectors(key, "orders"):
-        with played(key, wire({"body": {vectors(key, "channel")["order_key"]: row["order"]}})) as play:
-            order_id = row["order"]["orderId"]
+        with played(key, *single(key, row["order"])) as play:
+            asked = order_id(key, row["order"])
             if "rejected" in row["expect"]:
                 with pytest.raises(errors.Rejected) as caught:
-                    play.channel.get_order(play.line(), order_id, play.facts["site"])
+                    play.channel.get_order(play.line(), asked, play.facts["site"])
                 assert caught.value.reason == row["expect"]["rejected"]
             else:
-                assert play.channel.get_order(play.line(), order_id, play.facts["site"]).order_id == order_id
+                assert play.channel.get_order(play.line(), asked, play.facts["site"]).order_id == asked
 
 
-@pytest.mark.parametrize("key", KEYS)
+def _asked(play: Played, key: str) -> list[dict[str, str]]:
+    """The parameters with which each page was asked for."""
+    each = len(as_list(play.facts["page"].get("middle", play.facts["page"]["last"])))
+    found = [parse_qs(urlsplit(request.split(b" ")[1].decode()).query) for request in play.server.requests[::each]]
+    return [{name: value for name, (value,) in one.items()} for one in found]
+
+
+@pytest.mark.parametrize("key", PAGED)
 def test_paging_ends_and_only_the_last_page_tells_how_far_it_reaches(key: str) -> None:
-    with played(key, _page(key, [], "middle"), _page(key, [])) as play:
-        first = play.channel.search_orders(play.line(), _query(play))
-        second = play.channel.search_orders(play.line(), _query(play, page_token=first.next_token))
-        facts = play.facts["page"]
-        sent = [parse_qs(urlsplit(request.split(b" ")[1].decode()).query) for request in play.server.requests]
+    with played(key, *page(key, ready(key)[:1], "middle"), *page(key, [])) as play:
+        first = search(play)
+        second = play.channel.search_orders(play.line(), changed_since(play, page_token=first.next_token))
+        facts, sent = play.facts["page"], _asked(play, key)
     assert first.next_token
     assert first.until is None
     assert second.next_token == ""
     assert second.until == datetime.fromisoformat(facts["until"])
-    token = facts["token_parameter"]
-    assert sent[1].pop(token) == [facts["middle"]["pagination"]["nextToken"]]
-    assert sent[0] == sent[1], "filters repeat on every page"
+    assert facts["changes"].items() <= sent[0].items()
+    assert sent[1] == {**sent[0], **facts["next"]}, "filters repeat on every page"
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_page_that_is_the_only_one_tells_how_far_it_reaches(key: str) -> None:
+    with played(key, *page(key, [])) as play:
+        found, facts, sent = search(play), play.facts["page"], _asked(play, key)
+    assert (found.next_token, found.until) == ("", datetime.fromisoformat(facts["until"]))
+    assert facts["changes"].items() <= sent[0].items()
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_period_is_asked_for_by_creation_on_every_page_and_never_by_changes(key: str) -> None:
     """Imports of older orders and the nightly count rely on it: a day's orders are those placed on that day."""
-    start, end = NOW - timedelta(days=2), NOW - timedelta(days=1)
-    with played(key, _page(key, [], "middle"), _page(key, [])) as play:
-        query = OrderQuery((play.facts["site"],), created_since=start, created_until=end)
-        first = play.channel.search_orders(play.line(), query)
-        last = play.channel.search_orders(play.line(), replace(query, page_token=first.next_token))
-        facts = play.facts["page"]
-        sent = [parse_qs(urlsplit(request.split(b" ")[1].decode()).query) for request in play.server.requests]
-    assert first.next_token
-    assert last.next_token == ""
+    pages = page(key, ready(key)[:1], "middle") if key in PAGED else []
+    with played(key, *pages, *page(key, [])) as play:
+        query = placed_between(play)
+        found = play.channel.search_orders(play.line(), query)
+        if key in PAGED:
+            assert found.next_token
+            found = play.channel.search_orders(play.line(), replace(query, page_token=found.next_token))
+        facts, sent = play.facts["page"], _asked(play, key)
+    assert found.next_token == ""
+    never = (set(facts["changes"]) | set(facts.get("absent", ()))) - set(facts["period"])
     for asked in sent:
-        bounds = [datetime.fromisoformat(asked[name][0]) for name in facts["period_parameters"]]
-        assert bounds == [start, end]
-        assert not set(facts["change_parameters"]) & set(asked)
+        assert facts["period"].items() <= asked.items()
+        assert not never & set(asked)
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_a_new_refresh_token_is_kept(key: str) -> None:
-    with played(key, wire({"body": vectors(key, "channel")["token_answer"]})) as play:
+@pytest.mark.parametrize("key", RENEWED)
+def test_what_a_refresh_gives_is_kept(key: str) -> None:
+    facts = vectors(key, "channel")
+    with played(key, *as_list(facts["refresh"]["answers"])) as play:
         before = play.credentials()
-        after = play.channel.refresh(play.http, play.keys, play.facts["realm"], before, NOW)
-    assert after.secrets == {**before.secrets, **play.facts["rotated"]}
+        after = play.channel.refresh(play.http, play.keys, facts["realm"], before, NOW)
+    assert after.secrets == facts["refresh"]["secrets"]
     assert after.public == before.public
     assert (after.authorised_at, after.expires_at) == (before.authorised_at, before.expires_at)
-    assert after.access_token == play.facts["token_answer"]["access_token"]
+    assert after.access_token == facts["refresh"]["access_token"]
     assert after.access_expires_at is not None
     assert after.access_expires_at > NOW
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", RENEWED)
 def test_a_refresh_that_gives_no_new_token_keeps_the_old(key: str) -> None:
     facts = vectors(key, "channel")
-    told = {name: value for name, value in facts["token_answer"].items() if name != "refresh_token"}
-    with played(key, wire({"body": told})) as play:
+    told = facts["refresh"].get("kept", facts["refresh"]["answers"])
+    with played(key, *as_list(told)) as play:
         after = play.channel.refresh(play.http, play.keys, facts["realm"], play.credentials(), NOW)
     assert after.secrets == facts["secrets"]
+
+
+def _linked(play: Played) -> Credentials:
+    if "login" in play.facts:
+        return play.channel.finish_login(play.http, play.login(), play.returned(), NOW)
+    return play.channel.typed(play.typed(), NOW)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_login_as_another_seller_is_seen(key: str) -> None:
     facts = vectors(key, "channel")
-    with played(key, wire({"body": facts["token_answer"]}), wire({"body": facts["identity_answer"]})) as play:
-        given = play.channel.finish_login(play.http, play.login(), play.returned(facts["other_seller_id"]), NOW)
-        seller = play.channel.identify(play.line(given))
-    assert seller.seller_id == facts["other_seller_id"] != play.line().seller_id
-    assert any(site.active for site in seller.sites)
+    answers = [*as_list(facts.get("login", {}).get("answers", [])), *as_list(facts["identity"])]
+    for seller_id in (facts["seller_id"], facts["other_seller_id"]):
+        with played(key, *answers, seller_id=seller_id) as play:
+            seller = play.channel.identify(play.line(_linked(play)))
+        assert seller.seller_id == seller_id
+        assert any(site.active for site in seller.sites)
 
 
-@pytest.mark.parametrize("key", OAUTH)
-def test_a_login_leaves_with_state_and_comes_back_with_known_ends(key: str) -> None:
-    with played(key, wire({"body": vectors(key, "channel")["token_answer"]})) as play:
+@pytest.mark.parametrize("key", LOGIN)
+def test_a_login_leaves_with_its_state_and_comes_back_with_known_ends(key: str) -> None:
+    told = vectors(key, "channel")["login"]
+    with played(key, *as_list(told["answers"])) as play:
         address = play.channel.login_url(play.login())
         given = play.channel.finish_login(play.http, play.login(), play.returned(), NOW)
-    assert parse_qs(urlsplit(address).query)["state"] == [STATE]
+    sent = {name: value for name, (value,) in parse_qs(urlsplit(address).query).items()}
+    assert filled(told["address"], {"state": STATE}).items() <= sent.items()
+    assert STATE in address
     assert not any(secret in address or quote(secret) in address for secret in play.secrets())
+    assert given.secrets == told["secrets"]
+    assert given.access_token == told.get("access_token", "")
     assert given.authorised_at == NOW
     life = play.channel.known_lifetime
-    assert given.expires_at == (NOW + life if life else None)
+    end = datetime.fromisoformat(told["expires_at"]) if "expires_at" in told else NOW + life if life else None
+    assert given.expires_at == end
     assert not any(secret in repr(given) for secret in play.secrets())
 
 
-@pytest.mark.parametrize("key", OAUTH)
-@pytest.mark.parametrize("change", [{"state": "forged"}, {"state": ""}])
+@pytest.mark.parametrize(
+    ("key", "change"), [(key, change) for key in LOGIN for change in vectors(key, "channel")["login"]["forged"]]
+)
 def test_a_callback_of_another_login_fetches_nothing(key: str, change: dict[str, str]) -> None:
     with played(key, b"") as play:
         with pytest.raises(errors.LoginDeclined):
@@ -271,11 +311,39 @@ def test_a_callback_of_another_login_fetches_nothing(key: str, change: dict[str,
         assert play.server.requests == []
 
 
-@pytest.mark.parametrize("key", OAUTH)
+@pytest.mark.parametrize("key", LOGIN)
 def test_a_declined_login_says_the_channels_words(key: str) -> None:
-    said = {"state": STATE, "error": "access_denied", "error_description": "not this time"}
-    with played(key, b"") as play, pytest.raises(errors.LoginDeclined, match="not this time"):
+    told = vectors(key, "channel")["login"]["declined"]
+    said = filled(told["callback"], {"state": STATE})
+    with played(key, b"") as play, pytest.raises(errors.LoginDeclined, match=told["words"]):
         play.channel.finish_login(play.http, play.login(), said, NOW)
+
+
+@pytest.mark.parametrize("key", TYPED)
+def test_typed_credentials_are_trimmed_and_shown_to_nobody(key: str) -> None:
+    told = vectors(key, "channel")["typed"]
+    with played(key, b"") as play:
+        channel, values = play.channel, play.typed()
+        for given in (
+            channel.typed(values, NOW),
+            channel.typed({name: f"  {one}\n" for name, one in values.items()}, NOW),
+        ):
+            assert given.secrets == told["secrets"]
+            assert not any(secret in repr(given) for secret in given.secrets.values())
+        assert play.server.requests == []
+
+
+@pytest.mark.parametrize("key", TYPED)
+def test_what_is_plainly_wrong_is_told_by_its_field(key: str) -> None:
+    told, channel = vectors(key, "channel")["typed"], registry()[key]
+    wrong = [*told["wrong"], *({"change": {one.key: ""}, "field": one.key} for one in channel.fields if one.required)]
+    with played(key, b"") as play:
+        for row in wrong:
+            with pytest.raises(ValueError) as caught:  # noqa: PT011  # its two arguments are looked at
+                channel.typed({**play.typed(), **row["change"]}, NOW)
+            field, sentence = caught.value.args
+            assert field == row["field"]
+            assert sentence
 
 
 @pytest.mark.parametrize("channel", registry().values(), ids=KEYS)
@@ -296,17 +364,22 @@ def test_a_channel_declares_everything_that_the_pages_need(channel: Channel) -> 
     )
     assert channel.steps["expired"] != channel.steps["revoked"]
     assert all(field.label and field.help for field in channel.fields)
-    assert bool(channel.manual_label) == bool(channel.fields)
+    assert bool(channel.manual_label) == (bool(channel.fields) and channel.login_kind is not LoginKind.FORM)
     assert channel.poll_seconds > 0
     assert {channel.account_needed, channel.steps["expired"][0].text} <= set(channel.texts())
     assert channel.overlap.total_seconds() >= 600
-    assert not channel.available(AppKeys({}))
+    assert channel.available(AppKeys({})) is (not channel.settings)
     assert channel.available(AppKeys(dict.fromkeys(channel.settings, "x")))
     assert {limit.operation for limit in channel.limits}
+
+
+@pytest.mark.parametrize("channel", registry().values(), ids=KEYS)
+def test_a_realm_is_known_by_its_key(channel: Channel) -> None:
     for realm in channel.realms:
         assert channel.realm(realm.key) is realm
-    with pytest.raises(KeyError):
-        channel.realm("nowhere")
+    if channel.realms:
+        with pytest.raises(KeyError):
+            channel.realm("nowhere")
 
 
 def test_a_channel_keeps_no_state() -> None:

@@ -63,7 +63,7 @@ def test_our_buckets_are_those_of_the_contract(name: str, path: str, method: str
 
 def test_the_request_for_a_report_fits_the_model() -> None:
     facts = vectors("amazon", "listings")
-    with played("amazon", wire({"body": facts["asked"]})) as play:
+    with played("amazon", facts["asked"]) as play:
         play.channel.ask_for_listings(play.line(), facts["site"])
         method, path, query, body = asked(play.server.requests[0])
     assert (method, path.removeprefix("/api/eu"), query) == ("POST", "/reports/2021-06-30/reports", {})
@@ -76,7 +76,7 @@ def test_the_request_for_a_report_fits_the_model() -> None:
 
 def test_the_request_for_a_listing_names_only_what_the_model_knows() -> None:
     facts = vectors("amazon", "listings")
-    with played("amazon", wire({"body": facts["item"]})) as play:
+    with played("amazon", facts["item"]) as play:
         play.channel.get_listing(play.line(), facts["site"], facts["sku"])
         method, path, query, body = asked(play.server.requests[0])
     assert (method, body) == ("GET", None)
@@ -88,9 +88,9 @@ def test_the_request_for_a_listing_names_only_what_the_model_knows() -> None:
 
 def test_the_vectors_have_the_models_shapes() -> None:
     facts = vectors("amazon", "listings")
-    jsonschema.validate(facts["item"], {**model(LISTINGS), "$ref": "#/definitions/Item"})
-    jsonschema.validate(facts["asked"], {**model(REPORTS), "$ref": "#/definitions/CreateReportResponse"})
-    for body in (facts["waiting"], *(row["body"] for row in facts["failed"])):
+    jsonschema.validate(facts["item"]["body"], {**model(LISTINGS), "$ref": "#/definitions/Item"})
+    jsonschema.validate(facts["asked"]["body"], {**model(REPORTS), "$ref": "#/definitions/CreateReportResponse"})
+    for body in (facts["waiting"]["body"], *(row["body"] for row in facts["failed"])):
         jsonschema.validate(body, {**model(REPORTS), "$ref": "#/definitions/Report"})
 
 
