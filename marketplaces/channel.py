@@ -240,6 +240,10 @@ class Channel(ABC):
         """Whether the operator has set every app key that this channel needs."""
         return all(keys.get(name) for name in self.settings)
 
+    def limits_of(self, keys: AppKeys) -> tuple[Limit, ...]:
+        """The limits as our application has them: the declared ones, unless the operator was granted others."""
+        return self.limits
+
     def realm(self, key: str) -> Realm:
         """The declared realm `key`; KeyError when the channel has none of that name.
 
