@@ -12,7 +12,9 @@ from enum import StrEnum
 from marketplaces.data import (
     Carrier,
     Credentials,
+    Heard,
     ListingChange,
+    Notice,
     Order,
     OrderPage,
     OrderQuery,
@@ -221,6 +223,7 @@ class Channel(ABC):
     sentences: tuple[str, ...] = ()  # what `typed` may say beside the sentences of marketplaces.login
     shipping: Shipping | None = None  # None: it takes no shipments
     selling: Selling | None = None  # None: it takes neither prices nor stock
+    hears: bool = False  # it sends notices to our address /notices/<key>: see `hear`
     ships_itself: bool = False  # some orders are shipped by the marketplace: see `shipped_there`
     steps: Mapping[str, tuple[Step, ...]] = {}  # cause (expired, revoked, inactive, credentials, unknown) -> what to do
 
@@ -323,6 +326,14 @@ class Channel(ABC):
     @abstractmethod
     def get_order(self, line: Line, order_id: str, site: str) -> Order:
         """One order by its id, mapped totally, else `Rejected`."""
+
+    def hear(self, http: Http, keys: AppKeys, notice: Notice) -> Heard:
+        """What a notice says and how to answer it, once it is proved to be the channel's own.
+
+        It never trusts what is not proved: an answer with a 4xx status and no events says so. RemoteErrors, while the
+        proof cannot be had, let it be sent again.
+        """
+        raise NotImplementedError(f"{self.name} sends no notices")
 
     # What follows is asked only of a channel that declares `shipping`.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any, Literal
 
 from marketplaces.money import Money
 
@@ -13,8 +15,10 @@ __all__ = [
     "Address",
     "Carrier",
     "Credentials",
+    "Heard",
     "ListingChange",
     "Money",
+    "Notice",
     "Order",
     "OrderLine",
     "OrderPage",
@@ -30,6 +34,7 @@ __all__ = [
     "ShippingLine",
     "Site",
     "TaxLine",
+    "Told",
     "Unmapped",
 ]
 
@@ -146,6 +151,7 @@ class Order:
 
     `taxes_included` tells whether unit prices and charges hold the tax. `rounding` (at most one minor unit a line) is
     the rest that makes the sum right. `flags` are catalogue keys of what the merchant should know (prime, no_tax_told).
+    `buyer_id` is what the channel calls the buyer when it tells us to forget one.
     """
 
     order_id: str
@@ -162,6 +168,7 @@ class Order:
     ship_to: Address | None = None
     buyer_name: str = ""
     buyer_email: str = ""
+    buyer_id: str = ""
     ship_by: datetime | None = None
     ignore_reason: str = ""
     remote_state: str = ""
@@ -302,3 +309,42 @@ class PushResult:
     words: str = ""
     code: str = ""
     field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What somebody sent to our address for notices of a channel; whether it is the channel's own is to be found out.
+
+    `url` is that address as the channel knows it, `args` its query, `headers` by name in small letters, `body` as sent.
+    """
+
+    method: str
+    url: str
+    args: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a notice says. revoked: the seller's authorisation ended at `at`. closed: a person closed an account there.
+
+    A closed account may be a seller's (`seller_id`), a buyer's (`buyer`, as in Order.buyer_id), or nobody's we know.
+    """
+
+    kind: Literal["revoked", "closed"]
+    realm: str
+    seller_id: str = ""
+    buyer: str = ""
+    words: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How a notice is answered (status, JSON body) once `events` are written down."""
+
+    status: int
+    body: dict[str, Any] | None = None
+    events: tuple[Told, ...] = ()

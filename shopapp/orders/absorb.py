@@ -212,7 +212,7 @@ def fill(s: Session, row: Order, order: Sale) -> None:
     row.remote_state = clean(order.remote_state, 64)
     row.remote_created_at, row.remote_updated_at, row.ship_by = order.created_at, order.updated_at, order.ship_by
     row.currency, row.total_minor = clean(order.currency, 3), order.total.minor
-    row.buyer_name, row.payload = clean(order.buyer_name), kept
+    row.buyer_name, row.buyer_ref, row.payload = clean(order.buyer_name), clean(order.buyer_id), kept
     row.purged_at = None  # forgotten before, needed again: it will be forgotten anew in its time
     s.flush()
     chosen = positions.clear(s, row)

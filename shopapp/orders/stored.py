@@ -34,6 +34,7 @@ def pack(order: Order) -> dict[str, Any]:
         "ship_to": None if order.ship_to is None else _address(order.ship_to),
         "buyer_name": _text(order.buyer_name),
         "buyer_email": _text(order.buyer_email),
+        **({"buyer_id": _text(order.buyer_id)} if order.buyer_id else {}),
         "ship_by": None if order.ship_by is None else order.ship_by.isoformat(),
         "ignore_reason": _text(order.ignore_reason),
         "remote_state": _text(order.remote_state),
@@ -60,6 +61,7 @@ def unpack(kept: Mapping[str, Any]) -> Order:
         ship_to=None if kept["ship_to"] is None else Address(**kept["ship_to"]),
         buyer_name=kept["buyer_name"],
         buyer_email=kept["buyer_email"],
+        buyer_id=kept.get("buyer_id", ""),
         ship_by=None if kept["ship_by"] is None else datetime.fromisoformat(kept["ship_by"]),
         ignore_reason=kept["ignore_reason"],
         remote_state=kept["remote_state"],
@@ -90,7 +92,7 @@ def _unless_it_ends_with(digits: str, number: str) -> str:
 
 
 def _of_buyer(kept: Mapping[str, Any]) -> Iterator[Any]:
-    yield from (kept.get("buyer_name", ""), kept.get("buyer_email", ""))
+    yield from (kept.get("buyer_name", ""), kept.get("buyer_email", ""), kept.get("buyer_id", ""))
     for name, value in (kept.get("ship_to") or {}).items():
         if name != "country":
             yield value

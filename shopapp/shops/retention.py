@@ -202,8 +202,9 @@ def _buyer_over(now: datetime) -> ColumnElement[bool]:
     cancelled = and_(Order.cancelled_at.is_not(None), Order.cancelled_at <= done)
     # A backfill brings old orders: their buyers are needed until the order is in Shopify, but not for ever.
     ours_done = Order.state.not_in((OrderState.RECEIVED, OrderState.SENDING, OrderState.HELD))
+    asked = and_(Order.forget_at.is_not(None), or_(ours_done, Order.forget_at <= now - GRACE))
     too_old = and_(Order.remote_created_at <= oldest, or_(ours_done, Order.found_at <= now - GRACE))
-    return or_(too_old, and_(ours_done, or_(over, cancelled)))
+    return or_(too_old, asked, and_(ours_done, or_(over, cancelled)))
 
 
 def _end(life: Lifetime) -> int:

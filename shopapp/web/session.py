@@ -28,7 +28,7 @@ from shopapp.shops import install
 log = logging.getLogger(__name__)
 bounce = Blueprint("session", __name__)
 # Reached without a merchant's session: each of these proves its caller in its own way, or tells nothing.
-PUBLIC = ("/static/", "/webhooks/", "/login/", "/mail-link/", "/healthz", "/readyz", auth.BOUNCE)
+PUBLIC = ("/static/", "/webhooks/", "/notices/", "/login/", "/mail-link/", "/healthz", "/readyz", auth.BOUNCE)
 SAFE = ("GET", "HEAD")
 FORM_BYTES = 1_000_000  # far more than any page of ours sends; short fields take many times their length in memory
 _RELOAD_NOTICE = i18n.N_("Open the app from Apps in your Shopify admin.")

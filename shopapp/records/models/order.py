@@ -70,6 +70,7 @@ class Order(Due, Base):
         _partial("ix_order_shop_name", "shopify_name <> ''", "shop_id", "shopify_name"),
         _partial("ix_order_shop_buyer", "buyer_key <> ''", "shop_id", "buyer_key", pattern="buyer_key"),
         Index("ix_order_shop_gid", "shop_id", "shopify_gid"),
+        _partial("ix_order_buyer_ref", "buyer_ref <> ''", "channel", "buyer_ref"),
     )
 
     id: Mapped[int] = plain(primary_key=True)
@@ -98,6 +99,8 @@ class Order(Due, Base):
     total_minor: Mapped[int] = plain(BigInteger, default=0)
     buyer_name: Mapped[str] = personal(String(255), default="")
     buyer_key: Mapped[str] = personal(String(255), default="", server_default="")  # the name as it is searched for
+    buyer_ref: Mapped[str] = personal(String(255), default="", server_default="")  # what the channel calls the buyer
+    forget_at: Mapped[datetime | None] = plain(Moment)  # the channel said so: its buyer is forgotten once it is done
     payload: Mapped[dict[str, Any]] = personal(JSON, default=dict)  # marketplaces.data.Order as JSON
     purged_at: Mapped[datetime | None] = plain(Moment)
 
