@@ -12,7 +12,7 @@ from typing import Any
 
 from marketplaces.channel import Channel
 from marketplaces.channels import registry
-from marketplaces.data import OrderPage, OrderQuery
+from marketplaces.data import Notice, OrderPage, OrderQuery
 from tests.channels.changes import change
 from tests.channels.double import NOW, Played, Row, as_list, filled, vectors
 from tests.channels.packages import package
@@ -105,6 +105,22 @@ def _told(name: str, *path: str) -> Callable[[str], Rows]:
     return good
 
 
+def notice(told: Row) -> Notice:
+    """A notice of the vectors: {method, args?, headers?, body? (the text as it is sent)}."""
+    headers = {name.lower(): value for name, value in told.get("headers", {}).items()}
+    body = told.get("body", "").encode()
+    return Notice(told["method"], "https://app.example/notices", told.get("args", {}), headers, body, NOW)
+
+
+def _hear(play: Played) -> object:
+    row = next(row for row in vectors(play.channel.key, "notices") if "answers" in row)
+    return play.channel.hear(play.http, play.keys, notice(row["notice"]))
+
+
+def _heard(key: str) -> Rows:
+    return as_list(next(row["answers"] for row in vectors(key, "notices") if "answers" in row))
+
+
 def _read(key: str) -> Rows:
     told = vectors(key, "listings")
     return as_list(told["waiting"] if "waiting" in told else told["all"][0]["answers"])
@@ -153,6 +169,7 @@ CALLS: dict[str, Call] = {
         lambda play: _document(play, "push_document"), _told("pushes", "document", "answers"), _documents
     ),
     "document_results": Call(lambda play: _document(play, "document_results"), _results, _tickets),
+    "hear": Call(_hear, _heard, lambda channel: channel.hears),
     "identify": Call(lambda play: play.channel.identify(play.line()), _told("channel", "identity")),
     "refresh": Call(
         lambda play: play.channel.refresh(play.http, play.keys, play.facts["realm"], play.credentials(), NOW),
