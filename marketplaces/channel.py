@@ -25,10 +25,10 @@ from marketplaces.data import (
     Shipment,
     Site,
 )
-from marketplaces.wire import Bucket, Http
-
 from marketplaces.instance import SENTENCES, host_of, plain_host
 from marketplaces.login import MISSING
+from marketplaces.wire import Bucket, Http
+
 ROLLING = "rolling"  # a quota for any 24 hours, whenever they begin
 
 
@@ -204,9 +204,9 @@ class Channel(ABC):
     login_kind: LoginKind
     account_needed: str  # one sentence: what kind of seller account is needed, shown before anything is typed
     realms: tuple[Realm, ...]
+    instance: bool = False  # run by many operators: the first of `fields` is an address, its host is the realm
     fields: tuple[Field, ...] = ()  # of the typed way; for OAuth channels: of *Reconnect manually*
     manual_label: str = ""  # label of the typed way beside a login ("Reconnect manually with ..."), "" if there is none
-    instance: bool = False  # run by many operators: the first of `fields` is an address, its host is the realm
     settings: tuple[
         str, ...
     ] = ()  # names of the app keys, without the CHANNEL_ prefix; all needed before it is offered
@@ -224,6 +224,7 @@ class Channel(ABC):
     shipping: Shipping | None = None  # None: it takes no shipments
     selling: Selling | None = None  # None: it takes neither prices nor stock
     hears: bool = False  # it sends notices to our address /notices/<key>: see `hear`
+    accepts: bool = False  # the seller has to accept each order: see `accept_order`
     ships_itself: bool = False  # some orders are shipped by the marketplace: see `shipped_there`
     steps: Mapping[str, tuple[Step, ...]] = {}  # cause (expired, revoked, inactive, credentials, unknown) -> what to do
 
@@ -235,10 +236,10 @@ class Channel(ABC):
         """Every English sentence that the pages may show for this channel: the message ids to translate."""
         found = [self.account_needed, self.manual_label, *self.sentences, *(realm.label for realm in self.realms)]
         found += [text for one in self.fields for text in (one.label, one.help)]
+        found += SENTENCES if self.instance else ()
         found += [step.text for steps in self.steps.values() for step in steps]
         return tuple(dict.fromkeys(text for text in found if text))
 
-        found += SENTENCES if self.instance else ()
     def available(self, keys: AppKeys) -> bool:
         """Whether the operator has set every app key that this channel needs."""
         return all(keys.get(name) for name in self.settings)
@@ -334,6 +335,13 @@ class Channel(ABC):
         proof cannot be had, let it be sent again.
         """
         raise NotImplementedError(f"{self.name} sends no notices")
+
+    def accept_order(self, line: Line, order_id: str, site: str) -> None:
+        """Accept all positions of an order, of a channel that `accepts`. Rejected when it is not, or no longer, asked for.
+
+        Said again to an order that is accepted already it does no harm.
+        """
+        raise NotImplementedError(f"{self.name} asks for no acceptance")
 
     # What follows is asked only of a channel that declares `shipping`.
 

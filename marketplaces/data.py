@@ -44,6 +44,7 @@ class OrderState(StrEnum):
 
     READY = "ready"  # paid, to be shipped by the merchant: import now
     PAYMENT = "payment"  # not paid yet or not complete: hold, look again
+    ACCEPTANCE = "acceptance"  # the seller has to accept it before it is paid and can be shipped
     SHIPPED = "shipped"  # already shipped by the merchant: only a backfill imports it
     CANCELLED = "cancelled"
     IGNORED = "ignored"  # not for this app, `ignore_reason` says why (for example fulfilled by Amazon)

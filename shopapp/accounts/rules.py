@@ -16,11 +16,15 @@ from shopapp.records.models import Account, AccountRules, Restock
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What applies to an account. `by_channel`: orders that the marketplace ships are imported, as shipped ones."""
+    """What applies to an account. `by_channel`: orders that the marketplace ships are imported, as shipped ones.
+
+    `accept_orders`: where the marketplace asks the seller to accept an order, that is done by itself.
+    """
 
     send_shipments: bool = True
     restock: Restock = Restock.YES
     by_channel: bool = False
+    accept_orders: bool = True
 
 
 def of(s: Session, account_id: int) -> Rules:
@@ -28,7 +32,7 @@ def of(s: Session, account_id: int) -> Rules:
     row = row_of(s, account_id)
     if row is None:
         return Rules()
-    return Rules(row.send_shipments, Restock(row.restock), row.import_channel_fulfilled)
+    return Rules(row.send_shipments, Restock(row.restock), row.import_channel_fulfilled, row.accept_orders)
 
 
 def save(s: Session, account: Account, user_id: str, wanted: Rules) -> bool:
@@ -38,7 +42,7 @@ def save(s: Session, account: Account, user_id: str, wanted: Rules) -> bool:
         return False
     row = own_row(s, account.shop_id, account.id)
     row.send_shipments, row.restock = wanted.send_shipments, wanted.restock.value
-    row.import_channel_fulfilled = wanted.by_channel
+    row.import_channel_fulfilled, row.accept_orders = wanted.by_channel, wanted.accept_orders
     changes = {
         name: [str(getattr(before, name)), str(getattr(wanted, name))]
         for name in Rules.__slots__

@@ -236,6 +236,13 @@ ORDER_CAUSES = (
         "orders",
     ),
     Cause(
+        "acceptance_refused",
+        N_("The marketplace did not take the acceptance"),
+        N_("%(channel)s did not let us accept this order for you, so it can be neither paid nor shipped."),
+        N_("Accept or refuse it at %(channel)s. It is tried again once a day, and when you press Retry now."),
+        "orders",
+    ),
+    Cause(
         "other",
         N_("The order could not be created"),
         N_("The order could not be created in Shopify."),

@@ -30,6 +30,7 @@ from shopapp.records.vault import new_uid
 
 log = logging.getLogger(__name__)
 BEFORE, SHIPPED, GONE = "before_take_over", "already_shipped", "cancelled"
+UNDECIDED = (HeldReason.PAYMENT, HeldReason.ACCEPTANCE, HeldReason.UNKNOWN)  # the marketplace has not let it go yet
 LATER = frozenset((BEFORE, SHIPPED))  # ignored by polling only: a backfill imports them
 # What a driver says to a text, number or date that it cannot hold.
 UNHOLDABLE = (SQLAlchemyError, ValueError, OverflowError, TypeError, KeyError)
@@ -177,7 +178,7 @@ def _elsewhere(s: Session, account: Account, ids: Sequence[str]) -> frozenset[st
     shops = set(s.scalars(select(Account.shop_id).filter_by(**same))) - {account.shop_id}
     if not shops:
         return frozenset()
-    waits = and_(Order.state == OrderState.HELD, Order.held_reason.in_((HeldReason.PAYMENT, HeldReason.UNKNOWN)))
+    waits = and_(Order.state == OrderState.HELD, Order.held_reason.in_(UNDECIDED))
     found = select(Order.remote_order_id).where(
         Order.shop_id.in_(shops),
         Order.remote_order_id.in_(ids),
@@ -248,6 +249,8 @@ def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep, li
             outcome.ignore(s, row, BEFORE)
         case SaleState.PAYMENT:
             outcome.hold(s, row, HeldReason.PAYMENT)
+        case SaleState.ACCEPTANCE:
+            _await(s, row, account)
         case SaleState.UNKNOWN:
             outcome.hold(s, row, HeldReason.UNKNOWN)
         case SaleState.SHIPPED if not sweep.backfill:
@@ -255,6 +258,19 @@ def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep, li
         case SaleState.READY | SaleState.SHIPPED:
             row.due_at = clock.now()
             row.first_send = sweep.trusted is not None and order.created_at > sweep.trusted
+
+
+def _await(s: Session, row: Order, account: Account) -> None:
+    """It waits for the seller's acceptance, which is given at once where the rule says so (see `accept`)."""
+    was_due = row.due_at
+    outcome.hold(s, row, HeldReason.ACCEPTANCE)
+    channel = registry().get(account.channel)
+    if channel is None or not channel.accepts:
+        return
+    if row.accept_asked_at is None and not row.backfill and rules.of(s, account.id).accept_orders:
+        row.accept_asked_at = clock.now()
+    if row.accept_asked_at is not None:
+        row.due_at = was_due or clock.now()
 
 
 def _shipped_there(s: Session, order: Sale, account: Account) -> bool:
@@ -315,7 +331,7 @@ def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep, 
         return
     if row.state == OrderState.CANCELLED:
         return
-    if theirs and row.state == OrderState.HELD and row.held_reason in (HeldReason.PAYMENT, HeldReason.UNKNOWN):
+    if theirs and row.state == OrderState.HELD and row.held_reason in UNDECIDED:
         outcome.ignore(s, row, BEFORE)  # the shop that took over imported it meanwhile
         return
     wanted = row.state == OrderState.IGNORED and not theirs and _wanted(row, order, account, sweep)
@@ -336,6 +352,9 @@ def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep, 
         case SaleState.PAYMENT:
             outcome.settle(s, row, "waits_for_payment")
             outcome.hold(s, row, HeldReason.PAYMENT)
+        case SaleState.ACCEPTANCE:
+            outcome.settle(s, row, "waits_for_acceptance")
+            _await(s, row, account)
         case SaleState.UNKNOWN:
             outcome.settle(s, row, "unknown_state")
             outcome.hold(s, row, HeldReason.UNKNOWN)
@@ -380,7 +399,7 @@ def _pick_up(s: Session, row: Order, sweep: Sweep) -> None:
 
 def _go_on(s: Session, row: Order) -> None:
     now = clock.now()
-    if row.state == OrderState.HELD and row.held_reason in (HeldReason.PAYMENT, HeldReason.UNKNOWN):
+    if row.state == OrderState.HELD and row.held_reason in UNDECIDED:
         outcome.settle(s, row, "ready")
         row.state, row.held_reason, row.due_at = OrderState.RECEIVED, "", now
         outcome.note(s, row, "order_ready")

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from marketplaces.errors import OurFault, PermissionMissing, RateLimited, RemoteError, Transient
 from shopapp import clock, verdict
 from shopapp.logs import context, event
-from shopapp.orders import intent, lookup, mirror, outcome, prior, refetch, stored
+from shopapp.orders import accept, intent, lookup, mirror, outcome, prior, refetch, stored
 from shopapp.orders import job as jobs
 from shopapp.orders.job import Job
 from shopapp.orders.lookup import Asked, There
@@ -45,7 +45,7 @@ LOOKUPS = lookup.Lookups()
 
 
 def due_order(mine: Claim) -> None:
-    """Work on one claimed order: create it, finish what is unclear about it, or mirror its cancellation."""
+    """Work on one claimed order: accept it, create it, finish what is unclear about it, or mirror its cancellation."""
     job = _begin(mine)
     if job is None:
         return
@@ -90,7 +90,8 @@ def _begin(mine: Claim) -> Job | None:
         if shop.status != ShopStatus.ACTIVE:
             release(row, None if shop.status == ShopStatus.UNINSTALLED else clock.now() + SHOP_PAUSED)
             return None
-        if row.state in jobs.SENDABLE:
+        waits = accept.awaits(row)
+        if row.state in jobs.SENDABLE and not waits:
             if row.state == OrderState.FAILED and row.purged_at is not None:
                 release(row, None)  # its buyer is forgotten: it is fetched again only when somebody asks for it
                 return None
@@ -99,10 +100,14 @@ def _begin(mine: Claim) -> Job | None:
             if row.sends == 0 and intent.must_wait(s, row, shop, sure=False):
                 return None
             return jobs.read(s, row, shop, mine)
-        if row.state != OrderState.IMPORTED or row.cancelled_at is None or row.cancel_mirrored_at is not None:
+        mirrors = row.state == OrderState.IMPORTED and row.cancelled_at is not None and row.cancel_mirrored_at is None
+        if not waits and not mirrors:
             release(row, None)
             return None
-    mirror.cancel(mine)
+    if waits:
+        accept.step(mine)
+    else:
+        mirror.cancel(mine)
     return None
 
 

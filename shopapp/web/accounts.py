@@ -17,7 +17,7 @@ from shopapp import clock
 from shopapp.accounts import placeholders, repair, rules
 from shopapp.accounts.outcome import Outcome
 from shopapp.alerts import incidents, wording
-from shopapp.orders import backfill, find, poll
+from shopapp.orders import accept, backfill, find, poll
 from shopapp.records import db
 from shopapp.records.models import Account, AccountStatus, Backfill, Incident, JournalEntry, OrderState, Restock
 from shopapp.web import completeness, pushing
@@ -210,9 +210,18 @@ def shipping(account_id: int) -> AnyResponse:
         account = of_shop(s, account_id)
         if form.get("restock") not in set(Restock):
             abort(422)
-        wanted = rules.Rules("send_shipments" in form, Restock(form["restock"]), "by_channel" in form)
+        accepts = "accept_orders" in form or not channel_of(account).accepts
+        wanted = rules.Rules("send_shipments" in form, Restock(form["restock"]), "by_channel" in form, accepts)
+        given = accept.agree_to_all(s, account, g.visitor.user_id) if _begins(s, account, wanted) else 0
         rules.save(s, account, g.visitor.user_id, wanted)
+    if given:
+        bell.ring("now")
     return redirect(f"/accounts/{account_id}?done=saved", 303)
+
+
+def _begins(s: Session, account: Account, wanted: rules.Rules) -> bool:
+    """Whether orders are accepted by themselves from now on."""
+    return wanted.accept_orders and not rules.of(s, account.id).accept_orders
 
 
 @blueprint.post("/accounts/<int:account_id>/deactivate")

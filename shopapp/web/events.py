@@ -19,6 +19,9 @@ EVENTS: dict[str, tuple[str, str]] = {
     "order_picked_up": ("", N_("Picked up for import")),
     "order_shipped_there": ("", N_("Shipped by the marketplace itself; imported as a fulfilled order")),
     "order_ready": ("", N_("Paid and ready to be imported")),
+    "acceptance_asked": ("", N_("It is to be accepted at the marketplace")),
+    "order_accepted": ("good", N_("Accepted at the marketplace")),
+    "acceptance_unanswered": ("bad", N_("The marketplace gave no clear answer; we look before it is accepted again")),
     "order_sending": ("", N_("Sent to Shopify, try %(tries)s")),
     "order_unanswered": (
         "bad",

@@ -18,12 +18,12 @@ from marketplaces.data import Order as Sale
 from shopapp import clock
 from shopapp.alerts import wording
 from shopapp.i18n import N_
-from shopapp.orders import mirror, outcome, retry, stored
+from shopapp.orders import accept, mirror, outcome, retry, stored
 from shopapp.records import db
 from shopapp.records.models import Account, AccountSite, HeldReason, Order, OrderState, Shop
 from shopapp.runtime import config
 from shopapp.web import positions
-from shopapp.web.accounts import journal_of
+from shopapp.web.accounts import channel_of, journal_of
 from shopapp.web.events import Line
 from shopapp.web.presentation import HELD_REASONS, _, language
 from shopapp.web.reasons import FETCHED_LATER, FLAGS, HOW, IGNORED
@@ -54,6 +54,10 @@ def standing(row: Order, shop: Shop) -> Standing:
         case OrderState.SENDING:
             said = _("It was sent to Shopify, and we wait for a clear answer.")
             return Standing(said, _("Look whether Shopify has it"), due, True)
+        case OrderState.HELD if row.held_reason == HeldReason.ACCEPTANCE and row.accept_asked_at is not None:
+            said, what = N_("It is being accepted at the marketplace."), N_("Look whether the marketplace has gone on")
+            first = row.accepted_at is None
+            return Standing(_(said), _(N_("Accept it at the marketplace") if first else what), due, soon and first)
         case OrderState.HELD:
             return Standing(_(HELD_REASONS[HeldReason(row.held_reason)]), "", None, False)
         case OrderState.FAILED if soon:
@@ -144,6 +148,7 @@ def gather(s: Session, order_id: int) -> dict[str, Any]:
         "packages": packages,
         "watched": now.watched or packages.watched,
         "cause": _cause(s, row),
+        "accepts": accept.asks(row) and channel_of(account).accepts,
         "older": row.state == OrderState.IGNORED and row.ignore_reason in FETCHED_LATER,
         "lines": list(row.lines),
         "positions": positions.shown(s, row),
@@ -205,3 +210,14 @@ def retry_now(order_id: int) -> AnyResponse:
         abort(409)
     bell.ring("now")
     return redirect(f"/orders/{order_id}?done=retry_queued", 303)
+
+
+@blueprint.post("/orders/<int:order_id>/accept")
+def accept_now(order_id: int) -> AnyResponse:
+    """*Accept*: the merchant's word, where the account's rule does not give it by itself."""
+    with db.writing() as s:
+        agreed = accept.agree(s, of_shop(s, order_id), g.visitor.user_id)
+    if not agreed:
+        abort(409)
+    bell.ring("now")
+    return redirect(f"/orders/{order_id}?done=acceptance_queued", 303)

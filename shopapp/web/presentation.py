@@ -29,6 +29,7 @@ TOASTS = {
     "import_started": N_("Import started"),
     "sync_queued": N_("Sync queued"),
     "retry_queued": N_("Orders queued for another try"),
+    "acceptance_queued": N_("The order is being accepted"),
     "plan_changed": N_("Plan changed"),
     "paused": N_("Everything is paused"),
     "resumed": N_("Everything runs again"),
@@ -79,6 +80,9 @@ HELD_REASONS: dict[str, str] = {
     HeldReason.PLAN: N_("The plan limit is reached; it is created with a bigger plan or in the next period."),
     HeldReason.PAYMENT: N_("The buyer has not paid yet; we look again with every sync."),
     HeldReason.UNKNOWN: N_("The marketplace reports a state we do not know; we look again with every sync."),
+    HeldReason.ACCEPTANCE: N_(
+        "The marketplace waits for your acceptance; only then the buyer pays and it can be shipped."
+    ),
     HeldReason.PAUSED: N_("Everything is paused; it is created when you resume."),
 }
 

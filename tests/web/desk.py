@@ -40,7 +40,12 @@ HOSTILE = """"><script>alert('x')</script><s-banner heading='y'>&"""
 def nowhere() -> Any:
     """What stands in for the sandbox in the settings: addresses at which nobody listens."""
     return SimpleNamespace(
-        url="http://127.0.0.1:9", smtp_port=9, app_url="http://localhost:9", api_key=KEY, api_secret=SECRET
+        url="http://127.0.0.1:9",
+        smtp_port=9,
+        app_url="http://localhost:9",
+        api_key=KEY,
+        api_secret=SECRET,
+        app_settings={},
     )
 
 

@@ -69,6 +69,7 @@ class Account(Due, Base):
     cause_call: Mapped[str] = plain(String(64), default="")
     cause_at: Mapped[datetime | None] = plain(Moment)
     last_checked_at: Mapped[datetime | None] = plain(Moment)
+    looked_at: Mapped[datetime | None] = plain(Moment)  # last daily look at the state of the seller account
     missing: Mapped[list[str]] = plain(JSON, default=list)  # roles or scopes the channel does not grant us
 
     importing: Mapped[bool] = plain(default=True)  # the merchant's switch "import orders"

@@ -34,6 +34,7 @@ class HeldReason(StrEnum):
     PAYMENT = "payment"
     UNKNOWN = "unknown"
     PAUSED = "paused"
+    ACCEPTANCE = "acceptance"  # the seller has to accept it at the marketplace
 
 
 def search_key(text: str) -> str:
@@ -107,6 +108,8 @@ class Order(Due, Base):
     backfill: Mapped[bool] = plain(default=False)  # created as it stands, stock untouched
     by_channel: Mapped[bool] = plain(default=False, server_default=false())  # shipped by the marketplace: so created
     restock: Mapped[str] = plain(String(8), default="", server_default="")  # yes, no or ask: of its cancellation
+    accept_asked_at: Mapped[datetime | None] = plain(Moment)  # it is to be accepted: the rule or the merchant said so
+    accepted_at: Mapped[datetime | None] = plain(Moment)  # the marketplace took our acceptance
     first_send: Mapped[bool] = plain(default=False)  # provably never sent and never seen by another app: no look-up
     sent_at: Mapped[datetime | None] = plain(Moment)  # last committed intent
     sends: Mapped[int] = plain(default=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String, true
 from sqlalchemy.orm import Mapped
 
 from shopapp.records.db import Base, plain
@@ -31,6 +31,7 @@ class AccountRules(Base):
     send_shipments: Mapped[bool] = plain(default=True)
     restock: Mapped[str] = plain(String(8), default=Restock.YES)
     import_channel_fulfilled: Mapped[bool] = plain(default=False)  # as fulfilled orders, stock untouched
+    accept_orders: Mapped[bool] = plain(default=True, server_default=true())  # where the marketplace asks for it
 
     push_price: Mapped[bool] = plain(default=False)
     push_stock: Mapped[bool] = plain(default=False)
