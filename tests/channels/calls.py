@@ -95,6 +95,10 @@ def _push(play: Played) -> object:
     return play.channel.push(play.line(), vectors(play.channel.key, "pushes")["site"], change(play.channel.key))
 
 
+def _accept(play: Played) -> object:
+    return play.channel.accept_order(play.line(), play.facts["accept"]["order_id"], play.facts["site"])
+
+
 def _told(name: str, *path: str) -> Callable[[str], Rows]:
     def good(key: str) -> Rows:
         told = vectors(key, name)
@@ -169,6 +173,7 @@ CALLS: dict[str, Call] = {
         lambda play: _document(play, "push_document"), _told("pushes", "document", "answers"), _documents
     ),
     "document_results": Call(lambda play: _document(play, "document_results"), _results, _tickets),
+    "accept_order": Call(_accept, _told("channel", "accept", "answers"), lambda channel: channel.accepts),
     "hear": Call(_hear, _heard, lambda channel: channel.hears),
     "identify": Call(lambda play: play.channel.identify(play.line()), _told("channel", "identity")),
     "refresh": Call(

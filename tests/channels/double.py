@@ -191,7 +191,8 @@ def played(
     with RawServer(play) as server:
         address = url.replace("{port}", str(server.port)) or server.url
         keys = AppKeys({name: value.replace("{url}", address) for name, value in facts["keys"].items()})
-        http = Http(channel.hosts(keys), now=lambda: NOW, **{"seconds": 3, **limits})
+        hosts = channel.hosts(keys, facts["realm"])
+        http = Http(hosts, typed=channel.instance, now=lambda: NOW, **{"seconds": 3, **limits})
         try:
             yield Played(channel, facts, server, http, keys, seller)
         finally:

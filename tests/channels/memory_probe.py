@@ -29,7 +29,7 @@ def main(key: str, url: str) -> None:
     """Ask channel `key` at `url` with the shipped limits; prints {"error", "megabytes", "seconds"}."""
     channel, facts = registry()[key], vectors(key, "channel")
     keys = AppKeys({name: value.replace("{url}", url) for name, value in facts["keys"].items()})
-    http = Http(channel.hosts(keys), now=lambda: NOW)
+    http = Http(channel.hosts(keys, facts["realm"]), typed=channel.instance, now=lambda: NOW)
     line = Played(channel, facts, cast("RawServer", None), http, keys, facts["seller_id"]).line()
     before = _megabytes("VmRSS")
     (SELF / "clear_refs").write_text("5")  # the peak counts from here

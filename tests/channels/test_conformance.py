@@ -27,7 +27,21 @@ from tests.channels.calls import (
     search,
     single,
 )
-from tests.channels.double import NOW, STATE, Played, Row, chain, filled, of_row, played, row_id, rows, vectors, wire
+from tests.channels.double import (
+    NOW,
+    STATE,
+    Played,
+    Row,
+    assert_all_said,
+    chain,
+    filled,
+    of_row,
+    played,
+    row_id,
+    rows,
+    vectors,
+    wire,
+)
 
 KEYS = list(registry())
 LOGIN = [key for key in KEYS if registry()[key].login_kind is not LoginKind.FORM]
@@ -263,6 +277,14 @@ def test_a_refresh_that_gives_no_new_token_keeps_the_old(key: str) -> None:
     with played(key, *as_list(told)) as play:
         after = play.channel.refresh(play.http, play.keys, facts["realm"], play.credentials(), NOW)
     assert after.secrets == facts["secrets"]
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if "accept" in vectors(key, "channel")])
+def test_an_order_is_accepted_as_the_channel_wants_it(key: str) -> None:
+    told = vectors(key, "channel")["accept"]
+    with played(key, *as_list(told["answers"])) as play:
+        made(play, "accept_order")
+        assert_all_said(play.server.requests, told["requests"], {"seller_id": play.seller_id})
 
 
 def _linked(play: Played) -> Credentials:

@@ -43,7 +43,7 @@ def test_every_call_of_the_seam_is_in_the_matrix() -> None:
         for name, method in inspect.getmembers(Channel, inspect.isfunction)
         if {"http", "line"} & set(inspect.signature(method).parameters)
     }
-    assert speaking == set(CALLS)
+    assert speaking <= set(CALLS)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda one: one.name)
