@@ -285,6 +285,11 @@ class Http:
         if trouble is not None:  # raised out here: the library's text may quote the address
             raise trouble
 
+    def used_up(self, bucket: Bucket, seconds: float | None = None) -> None:
+        """Tell whoever keeps the buckets of a refusal that only the channel understands: a quota that is used up."""
+        if self.refused is not None:
+            self.refused(bucket, seconds)
+
     def refuse(self, answer: Answer, raw: bytes, secrets: Iterable[str]) -> None:
         """Raise RateLimited for 429 and Transient for 408, 5xx and odd statuses; return for 2xx and other 4xx."""
         status = answer.status

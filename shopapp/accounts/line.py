@@ -6,15 +6,12 @@ and what came is saved where the fence still matches, before it is used. Others 
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-import redis
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
@@ -31,22 +28,18 @@ from marketplaces.errors import (
     RemoteError,
     Transient,
 )
-from marketplaces.wire import Bucket, Http
+from marketplaces.wire import Http
 from shopapp import clock
-from shopapp.logs import event
+from shopapp.accounts import permits
 from shopapp.records import db, vault
 from shopapp.records.models import Account
 from shopapp.runtime import config
-from shopapp.work import pace
+from shopapp.work.turns import Turn
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
-_heeded: dict[str, tuple[str, int]] = {}  # bucket -> rate that was told to it, and in which ten minutes
 SOON = timedelta(seconds=120)  # access that ends so soon is refreshed before it is used
 LEASE = timedelta(seconds=60)  # longer than the refresh's deadline of 30 s
 UNDER_WAY = 2.0  # seconds until whoever meets a refresh under way comes back
-HEED_SECONDS, HEED_MOST = 600, 10_000  # a stated rate is told to the bucket once in so long, for so many buckets
-PATIENCE = 1.0  # seconds of the wall that a thread may wait for a permit
 
 
 class NotLinked(Exception):
@@ -83,21 +76,24 @@ def glance(account: Account) -> Held | None:
         return None
 
 
-def speak(account_id: int, say: Callable[[Line], T], held: Held | None = None, *, spare: int = 0) -> T:
+def speak(
+    account_id: int, say: Callable[[Line], T], held: Held | None = None, *, spare: int = 0, turn: Turn = Turn.URGENT
+) -> T:
     """Call `say` with a line. Stale access is refreshed once and the call repeated once; a second refusal is Transient.
 
     `held`: of a `glance` just now, so that the account need not be read again. A permission that is missing for the
     whole call is looked at once more: a suspended seller is told apart. `spare`
-    permits of each bucket are left for calls that are more urgent; RateLimited when there are no more than that.
+    permits of each bucket of the account are left for calls that are more urgent; RateLimited when there are no more than
+    that. `turn` says the same where accounts share a bucket.
     """
     if held is None or _wanting(held, ""):
         held = _ready(account_id)
     try:
-        return say(_line(held, spare))
+        return say(_line(held, spare, turn))
     except AccessStale:
         held = _ready(account_id, held.credentials.access_token)
         try:
-            return say(_line(held, spare))
+            return say(_line(held, spare, turn))
         except AccessStale as error:
             words = error.words or "fresh access is not accepted"
             raise Transient(words, code=error.code, status=error.status, call=error.call) from error
@@ -120,87 +116,15 @@ def keys_of(channel: Channel) -> AppKeys:
     return config().keys_of(channel.key)
 
 
-def http_of(channel: Channel, realm: str = "", spare: int = 0) -> Http:
-    """The paced wire to a realm of the channel, one per process and `spare`; where it may go the channel itself tells."""
-    return _http(channel.hosts(keys_of(channel), realm), channel.instance, spare)
+def http_of(channel: Channel, realm: str = "", spare: int = 0, turn: Turn = Turn.URGENT) -> Http:
+    """The paced wire to a realm of the channel, one per process and urgency; where it may go the channel itself tells."""
+    return _http(channel.hosts(keys_of(channel), realm), channel.instance, spare, turn)
 
 
 @lru_cache(maxsize=256)
-def _http(hosts: tuple[str, ...], typed: bool, spare: int) -> Http:
-    pace = partial(_draw, spare=spare)
-    return Http(hosts, typed=typed, now=clock.now, pace=pace, observe=heed, refused=refused)
-
-
-def _draw(bucket: Bucket, spare: int) -> None:
-    permit(bucket.key, bucket.rate, bucket.burst, spare)
-
-
-def refused(bucket: Bucket, seconds: float | None) -> None:
-    """The channel refused a call that drew from `bucket` as one too many; see `hold_off`."""
-    hold_off(bucket.key, seconds)
-
-
-def permit(key: str, rate: str, burst: int, spare: int = 0) -> None:
-    """Take a permit from the shared bucket, waiting a second at most. RateLimited says when there is one.
-
-    `spare` permits are left to others, and one is never used: calls arrive at the channel less evenly than they leave, so
-    that a bucket kept to the last permit is refused now and then. Without Redis nothing is paced here; the channel's own
-    limits remain.
-    """
-    burst = max(1, burst - 1)
-    reserve = max(0, min(spare, burst - 1))
-    if db.open_transactions():
-        raise RuntimeError("a marketplace is called inside a transaction")
-    ends = time.monotonic() + PATIENCE
-    try:
-        # Of many that wait for the same permit one gets it: the others wait on, which costs less than to come back.
-        while (wait := pace.take(key, float(rate), burst, reserve=reserve)) > 0:
-            pause = clock.real_seconds(wait)
-            if time.monotonic() + pause > ends:
-                break
-            time.sleep(pause)
-    except (redis.RedisError, RuntimeError) as error:  # RuntimeError: no queue is configured
-        event(log, "pace_unreachable", logging.DEBUG, error=type(error).__name__)
-        return
-    if wait > 0:
-        raise RateLimited(wait, "waiting for a permit")
-
-
-def heed(key: str, stated: str) -> None:
-    """The channel states the rate of a bucket: sellers get more (or less) than the vendor's default."""
-    rate = _rate(stated)
-    if rate is None or _heeded.get(key) == (stated, int(clock.wall()) // HEED_SECONDS):
-        return
-    try:
-        pace.state(key, rate)
-    except (redis.RedisError, RuntimeError) as error:
-        event(log, "pace_unreachable", logging.DEBUG, error=type(error).__name__)
-        return
-    if len(_heeded) > HEED_MOST:
-        _heeded.clear()
-    _heeded[key] = (stated, int(clock.wall()) // HEED_SECONDS)
-
-
-def hold_off(key: str, seconds: float | None) -> None:
-    """The channel refused a call as one too many: its bucket is empty whatever ours says, and shut for `seconds`.
-
-    Told to the shared bucket, so that neither another caller nor the next try runs into the same refusal.
-    """
-    try:
-        pace.learn(key, 0)
-        if seconds:
-            pace.block(key, seconds)
-    except (redis.RedisError, RuntimeError) as error:
-        event(log, "pace_unreachable", logging.DEBUG, error=type(error).__name__)
-
-
-def _rate(stated: str) -> float | None:
-    """A rate as a number above zero, None when it is nonsense."""
-    try:
-        rate = float(stated)
-    except ValueError:
-        return None
-    return rate if 0 < rate < 1e6 else None
+def _http(hosts: tuple[str, ...], typed: bool, spare: int, turn: Turn) -> Http:
+    pace = partial(permits.draw, spare=spare, turn=turn)
+    return Http(hosts, typed=typed, now=clock.now, pace=pace, observe=permits.heed, refused=permits.refused)
 
 
 def store(account: Account, credentials: Credentials) -> None:
@@ -279,9 +203,9 @@ def _wanting(held: Held, stale: str) -> bool:
     return end is not None and end <= clock.now() + SOON
 
 
-def _line(held: Held, spare: int = 0) -> Line:
+def _line(held: Held, spare: int = 0, turn: Turn = Turn.URGENT) -> Line:
     channel = registry()[held.channel]
-    http = http_of(channel, held.realm, spare)
+    http = http_of(channel, held.realm, spare, turn)
     return Line(http, keys_of(channel), held.realm, held.seller_id, held.sites, held.credentials, clock.now)
 
 

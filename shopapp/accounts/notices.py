@@ -17,7 +17,7 @@ from marketplaces.data import Heard, Notice, Told
 from marketplaces.errors import AuthRevoked, RateLimited, RemoteError
 from marketplaces.text import clean
 from shopapp import clock
-from shopapp.accounts import line
+from shopapp.accounts import line, permits
 from shopapp.logs import event
 from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, Order, OrderState, Shop, ShopStatus
@@ -49,7 +49,7 @@ def take_in(channel_key: str, notice: Notice) -> Heard | None:
     channel = registry().get(channel_key)
     if channel is None or not channel.hears or not channel.available(line.keys_of(channel)):
         return None
-    line.permit(f"{channel_key}:notices", RATE, BURST)
+    permits.permit(f"{channel_key}:notices", RATE, BURST)
     heard = channel.hear(line.http_of(channel), line.keys_of(channel), notice)
     for told in heard.events:
         write(channel, told)

@@ -37,6 +37,7 @@ from shopapp.records.models import (
     RunState,
 )
 from shopapp.work.claim import Claim, held, release
+from shopapp.work.turns import Turn
 
 log = logging.getLogger(__name__)
 CALL = "push_document"
@@ -133,9 +134,9 @@ def due_feed(mine: Claim) -> None:
                 if not _gather(mine, account, site, channel.selling):
                     return
                 changes = _changes(mine.id)
-                _sent(mine, line.speak(account.id, lambda to: channel.push_document(to, site, changes)))
+                _sent(mine, line.speak(account.id, lambda to: channel.push_document(to, site, changes), turn=Turn.BULK))
                 return
-            told = line.speak(account.id, lambda to: channel.document_results(to, site, ticket))
+            told = line.speak(account.id, lambda to: channel.document_results(to, site, ticket), turn=Turn.BULK)
             if told is None:
                 _look_later(mine)
             else:

@@ -35,6 +35,7 @@ from shopapp.records.models import (
     RunState,
 )
 from shopapp.work.claim import Claim, held, release
+from shopapp.work.turns import Turn
 
 log = logging.getLogger(__name__)
 CALL = "push"
@@ -68,17 +69,21 @@ def due_listing(mine: Claim) -> None:
     if job is None:
         return
     with context(account=job.account_id, listing=mine.id):
-        spare = 0 if job.urgent else SPARE
+        spare, turn = (0, Turn.URGENT) if job.urgent else (SPARE, Turn.BULK)
         try:
             if job.change is None:
                 there = line.speak(
-                    job.account_id, lambda to: job.channel.get_listing(to, job.site, job.sku), job.held, spare=spare
+                    job.account_id,
+                    lambda to: job.channel.get_listing(to, job.site, job.sku),
+                    job.held,
+                    spare=spare,
+                    turn=turn,
                 )
                 _looked(job, there)
                 return
             change = job.change
             result = line.speak(
-                job.account_id, lambda to: job.channel.push(to, job.site, change), job.held, spare=spare
+                job.account_id, lambda to: job.channel.push(to, job.site, change), job.held, spare=spare, turn=turn
             )
         except Rejected as error:
             code = "not_found" if error.reason == "not_found" else error.code

@@ -25,6 +25,7 @@ from shopapp.logs import context, event
 from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, ListingRun, RunState, Shop, ShopStatus
 from shopapp.work.claim import LEASE, Claim, held, release
+from shopapp.work.turns import Turn
 
 log = logging.getLogger(__name__)
 CALL = "listings"
@@ -108,7 +109,8 @@ def _waits(s: Session, account: Account, shop: Shop) -> datetime | None:
 
 def _ask(mine: Claim, task: Task) -> None:
     asked_at = clock.now()
-    ticket = line.speak(task.read.account_id, lambda to: task.channel.ask_for_listings(to, task.read.site))
+    account_id, site = task.read.account_id, task.read.site
+    ticket = line.speak(account_id, lambda to: task.channel.ask_for_listings(to, site), turn=Turn.BULK)
     with db.writing() as s:
         run = held(s, ListingRun, mine)
         if run is not None:
@@ -124,7 +126,9 @@ def _kept(run: ListingRun) -> dict[str, Any]:
 def _fetch(mine: Claim, task: Task) -> bool:
     """Have all rows on this machine; whether they are, else it is looked again later."""
     read = task.read
-    found = line.speak(read.account_id, lambda to: task.channel.read_listings(to, read.site, task.ticket))
+    found = line.speak(
+        read.account_id, lambda to: task.channel.read_listings(to, read.site, task.ticket), turn=Turn.BULK
+    )
     if found is None:
         with db.writing() as s:
             run = held(s, ListingRun, mine)

@@ -32,6 +32,7 @@ from shopapp.shopify_admin import budget, tokens
 from shopapp.shopify_admin.documents import load
 from shopapp.work import bell
 from shopapp.work.claim import Claim, held, release
+from shopapp.work.turns import Turn
 
 log = logging.getLogger(__name__)
 # Without the scope read_all_orders Shopify shows an app no orders that are older.
@@ -274,7 +275,9 @@ def _scan(mine: Claim, task: _Task) -> None:
 def _fetch(mine: Claim, task: _Task) -> None:
     channel = registry()[task.channel]
     query = OrderQuery(task.sites, created_since=task.since, created_until=task.until, page_token=task.place.token)
-    page: OrderPage = line.speak(task.account_id, lambda to: channel.search_orders(to, query), spare=SPARE)
+    page: OrderPage = line.speak(
+        task.account_id, lambda to: channel.search_orders(to, query), spare=SPARE, turn=Turn.BULK
+    )
     with db.writing() as s:
         row = held(s, Backfill, mine)
         if row is None:

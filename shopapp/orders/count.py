@@ -32,6 +32,7 @@ from shopapp.records.models import Account, AccountStatus, CountRound, Order, Or
 from shopapp.shopify_admin import tokens
 from shopapp.work import bell
 from shopapp.work.claim import LEASE, Claim, held, release
+from shopapp.work.turns import Turn
 
 log = logging.getLogger(__name__)
 LISTING, CHECKING = "listing", "checking"
@@ -204,7 +205,9 @@ def _list(mine: Claim, task: Task) -> Task | None:
         without=task.without,
     )
     task.place.check("searchOrders", IDLE)
-    page: OrderPage = line.speak(task.account_id, lambda to: channel.search_orders(to, query), spare=task.spare)
+    page: OrderPage = line.speak(
+        task.account_id, lambda to: channel.search_orders(to, query), spare=task.spare, turn=Turn.BULK
+    )
     with db.writing() as s:
         row = held(s, CountRound, mine)
         if row is None:

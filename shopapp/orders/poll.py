@@ -31,6 +31,7 @@ from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, Shop, ShopStatus
 from shopapp.work import bell
 from shopapp.work.claim import LEASE, Claim, held, release
+from shopapp.work.turns import Turn
 
 log = logging.getLogger(__name__)
 CALL, CHANGED = "searchOrders", "channel_changed"
@@ -55,6 +56,7 @@ class _Sweep:
     nameless: bool = False  # a row without an id came
     held: line.Held | None = None
     shares: bool = False  # a backfill uses the same permits: every other poll is left to it
+    turn: Turn = Turn.SALES
 
 
 def due_account(mine: Claim) -> None:
@@ -161,7 +163,7 @@ def _ask(begun: _Sweep) -> OrderPage:
     begun.seen.add(token)
     ask: Callable[[Line], OrderPage] = lambda to: begun.channel.search_orders(to, begun.query)  # noqa: E731
     held, begun.held = begun.held, None  # as read with the claim, for the first call only
-    return line.speak(begun.account_id, ask, held)
+    return line.speak(begun.account_id, ask, held, turn=begun.turn)
 
 
 def _start_over(mine: Claim, begun: _Sweep, error: RemoteError) -> bool:

@@ -1,7 +1,7 @@
 """Token buckets in Redis, shared by all processes, on Redis' own time. Nobody sleeps here: no permit means "come back".
 
-`take` either grants or says how long to wait. The remote's own words about its limits are fed back by `learn`,
-`state` and `block`.
+`take` either grants or says how long to wait (`turns.take` where many accounts draw from one bucket). The remote's own
+words about its limits are fed back by `learn`, `state`, `block` and `shut`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ local b = redis.call('HMGET', KEYS[1], 'tokens', 'at', 'blocked', 'rate')
 rate = tonumber(b[4]) or rate
 local tokens, at, blocked = tonumber(b[1]) or cap, tonumber(b[2]) or now, tonumber(b[3]) or 0
 tokens = math.min(cap, tokens + math.max(0, now - at) * rate / 1000)
+if blocked < now or at < now then at = now end
 local wait = 0
 if blocked > now then wait = blocked - now
 elseif tokens - reserve >= cost or (tokens >= cap and cost > cap - reserve) then tokens = tokens - cost
 else wait = math.ceil((cost + reserve - tokens) * 1000 / rate) end
-redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', now)
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', at)
 redis.call('PEXPIRE', KEYS[1], math.ceil(cap / rate * 1000) + 3600000)
 return {wait == 0 and 1 or 0, wait, math.floor(tokens * 1000)}
 """
@@ -45,6 +46,21 @@ local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('HSET', KEYS[1], 'blocked', now + tonumber(ARGV[1]))
 redis.call('PEXPIRE', KEYS[1], 7200000)
 """
+# The quota of a day is used up. ARGV: for how long first, at most, until the next day begins. Refused again soon after it
+# opened, it is shut four times as long; what was under way while it is shut says nothing new. One permit is there then.
+_SHUT = """
+local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local b = redis.call('HMGET', KEYS[1], 'blocked', 'shut')
+local blocked, shut = tonumber(b[1]) or 0, tonumber(b[2]) or 0
+if blocked > now then return blocked - now end
+if shut > 0 and now - blocked <= shut then shut = shut * 4 else shut = tonumber(ARGV[1]) end
+shut = math.min(shut, tonumber(ARGV[2]))
+local wait = math.max(1, math.min(shut, tonumber(ARGV[3])))
+redis.call('HSET', KEYS[1], 'blocked', now + wait, 'shut', shut, 'tokens', 1, 'at', now + wait)
+redis.call('PEXPIRE', KEYS[1], wait + shut + 7200000)
+return wait
+"""
+FIRST_SHUT, LONGEST_SHUT = 60.0, 3600.0  # seconds until a bucket whose day is used up is tried again
 
 
 @lru_cache(maxsize=8)
@@ -80,3 +96,22 @@ def state(key: str, rate: float) -> None:
 def block(key: str, seconds: float) -> None:
     """The remote wants nothing of this bucket for `seconds` of our clock."""
     _call(_BLOCK, key, int(clock.real_seconds(seconds) * 1000))
+
+
+def shut(key: str, most: float) -> float:
+    """The remote says that the quota of this bucket's day is used up: for how many seconds of our clock it is shut now.
+
+    A minute first, an hour later on, never longer than `most`, when a new day begins: one call finds out then. So neither
+    a quota that was raised nor a refusal that meant something else keeps everybody idle until midnight.
+    """
+    given = (FIRST_SHUT, LONGEST_SHUT, most)
+    wait = _call(_SHUT, key, *(int(clock.real_seconds(seconds) * 1000) for seconds in given))
+    return int(wait) / 1000 / clock.real_seconds(1)
+
+
+def shut_for(key: str) -> float:
+    """Seconds of our clock for which nothing is granted from this bucket, whatever it holds; 0: it is open."""
+    until = bell.connection().hget(f"pace:{key}", "blocked")
+    seconds, micros = bell.connection().time()
+    left = float(until or 0) / 1000 - (int(seconds) + int(micros) / 1_000_000)
+    return max(0.0, left) / clock.real_seconds(1)

@@ -14,7 +14,7 @@ from marketplaces.channel import Line
 from marketplaces.channels import registry
 from marketplaces.errors import AccountInactive, AuthRevoked, OurFault, PermissionMissing, RateLimited, Transient
 from shopapp import clock, runtime
-from shopapp.accounts import line
+from shopapp.accounts import line, permits
 from shopapp.config import Config
 from shopapp.records import db, vault
 from shopapp.records.models import Account, Incident
@@ -202,36 +202,36 @@ def test_an_account_without_credentials_has_no_line(stage: Stage) -> None:
 
 def test_what_can_wait_leaves_permits_to_what_cannot(stage: Stage) -> None:
     for _ in range(2):
-        line.permit("test:spared", "0.01", 5, spare=2)
+        permits.permit("test:spared", "0.01", 5, spare=2)
     with pytest.raises(RateLimited) as waiting:
-        line.permit("test:spared", "0.01", 5, spare=2)
+        permits.permit("test:spared", "0.01", 5, spare=2)
     assert 90 <= (waiting.value.retry_after or 0) <= 101
     for _ in range(2):
-        line.permit("test:spared", "0.01", 5)
-    line.permit("test:one", "0.01", 1, spare=5)  # a bucket that holds less than is to be spared is not barred
+        permits.permit("test:spared", "0.01", 5)
+    permits.permit("test:one", "0.01", 1, spare=5)  # a bucket that holds less than is to be spared is not barred
 
 
 def test_a_bucket_without_permits_says_when_to_come_back(stage: Stage) -> None:
-    assert [line.permit("test:bucket", "0.01", 3) for _ in range(2)] == [None, None]  # the third is the margin
+    assert [permits.permit("test:bucket", "0.01", 3) for _ in range(2)] == [None, None]  # the third is the margin
     with pytest.raises(RateLimited) as caught:
-        line.permit("test:bucket", "0.01", 3)
+        permits.permit("test:bucket", "0.01", 3)
     assert 90 <= (caught.value.retry_after or 0) <= 100
 
 
 def test_of_many_that_wait_for_a_permit_within_the_second_nobody_comes_back(stage: Stage) -> None:
-    line.permit("test:many", "40", 2)
+    permits.permit("test:many", "40", 2)
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda _: line.permit("test:many", "40", 2), range(8))) == [None] * 8
+        assert list(pool.map(lambda _: permits.permit("test:many", "40", 2), range(8))) == [None] * 8
 
 
 def test_the_rate_that_a_channel_states_is_the_rate_at_which_it_is_asked(stage: Stage) -> None:
     for nonsense in ("", "fast", "nan", "-1", "0", "inf"):
-        line.heed("test:stated", nonsense)
-    assert line.permit("test:stated", "0.001", 1) is None
+        permits.heed("test:stated", nonsense)
+    assert permits.permit("test:stated", "0.001", 1) is None
     with pytest.raises(RateLimited):
-        line.permit("test:stated", "0.001", 1)
-    line.heed("test:stated", "5")
-    assert line.permit("test:stated", "0.001", 1) is None
+        permits.permit("test:stated", "0.001", 1)
+    permits.heed("test:stated", "5")
+    assert permits.permit("test:stated", "0.001", 1) is None
 
 
 def test_calls_heed_the_rate_in_the_answers(stage: Stage, account_id: int) -> None:

@@ -19,7 +19,7 @@ import pytest
 from marketplaces.channels.amazon.calls import GET_ORDER, SEARCH_ORDERS
 from marketplaces.errors import RateLimited
 from shopapp import clock
-from shopapp.accounts import line
+from shopapp.accounts import permits
 from shopapp.verdict import judge
 from shopapp.work import bell
 from tests.sandbox.amazon.buckets import PLANS, Buckets
@@ -83,14 +83,14 @@ def _able() -> float:
     """How many permits a second this machine can ask for just now."""
     began = time.perf_counter()
     for _ in range(PROBES):
-        line.permit("probe", "1000000", 1_000_000)
+        permits.permit("probe", "1000000", 1_000_000)
     return PROBES / (time.perf_counter() - began)
 
 
 def _quicken(monkeypatch: pytest.MonkeyPatch, scale: float) -> None:
     """Run the clock so many times as fast as the wall."""
     clock.configure(scale, time.time())
-    monkeypatch.setattr(line, "PATIENCE", 1 / scale)
+    monkeypatch.setattr(permits, "PATIENCE", 1 / scale)
 
 
 def _run(vendor: Vendor, seconds: float, limit: Any, *, punished: int = PUNISHED) -> None:
@@ -107,16 +107,16 @@ def _run(vendor: Vendor, seconds: float, limit: Any, *, punished: int = PUNISHED
             vendor.behind = max(vendor.behind, (now - when) / seconds)
         key = _key(seller, limit)
         try:
-            line.permit(key, limit.rate, limit.burst)
+            permits.permit(key, limit.rate, limit.burst)
             punish = account in left and now > begun + seconds / 3
             if punish:
                 left.discard(account)
             vendor.call(seller, punish)
-            line.heed(key, f"{vendor.buckets.rate(limit.operation):.10g}")
+            permits.heed(key, f"{vendor.buckets.rate(limit.operation):.10g}")
             wait = 0.0
         except RateLimited as error:
             if error.status == 429:
-                line.hold_off(key, error.retry_after)
+                permits.hold_off(key, error.retry_after)
             wait = judge(error, "account").delay.total_seconds()
         heapq.heappush(due, (clock.now().timestamp() + wait, account, caller))
 
@@ -128,7 +128,7 @@ def _lived(limit: Any, seconds: float, full: bool) -> tuple[Vendor, float]:
         vendor.at = clock.now().timestamp()
         while vendor.buckets.take(seller, limit.operation):
             pass
-        line.hold_off(_key(seller, limit), None)
+        permits.hold_off(_key(seller, limit), None)
     began = clock.now().timestamp()
     _run(vendor, seconds, limit)
     return vendor, clock.now().timestamp() - began
@@ -147,7 +147,7 @@ def test_two_hundred_accounts_use_what_is_permitted_and_are_hardly_ever_refused(
     scale = min(max(1.0, _able() / 4 / needed), FASTEST)
     for _ in range(4):
         queue.clear()
-        line._heeded.clear()
+        permits._heeded.clear()
         _quicken(monkeypatch, scale)
         vendor, took = _lived(limit, seconds, full)
         if vendor.behind < 0.03:
