@@ -123,7 +123,7 @@ class Shops:
     def _unasked(self, state: str) -> None:
         """Connected, but not yet asked from when on to import."""
         merchant = self.made[state].merchant
-        form = merchant.visit("/accounts/new") if merchant.open("/").status == 200 else None
+        form = merchant.visit("/accounts/new/amazon") if merchant.open("/").status == 200 else None
         assert form is not None
         back = merchant.leave(merchant.submit(form, "login"), self.made[state].seller)
         self.accounts[state] = back.url.split("?")[0].removesuffix("/import").removeprefix(self.demo.app_url)

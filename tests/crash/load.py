@@ -96,7 +96,7 @@ def open_place(control: Control, app_url: str, *, unique_ids: bool, lag: float =
         page = merchant.visit("/settings")
         ticked = [value for name, value in page.form("settings").pairs if name == "notify"]
         assert merchant.submit(page, "settings", notify=[*ticked, "order_import_failed"]).status == 200
-        back = merchant.leave(merchant.submit(merchant.visit("/accounts/new"), "login"), seller)
+        back = merchant.leave(merchant.submit(merchant.visit("/accounts/new/amazon"), "login"), seller)
         assert merchant.submit(back, "import").status == 200
         account = back.url.split("?")[0].removesuffix("/import").removeprefix(app_url)
     finally:

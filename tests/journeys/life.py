@@ -137,10 +137,11 @@ class Life:
 
     # --- at the pages -------------------------------------------------------------------------------------------------
 
-    def connect(self, seller: str, realm: str = "eu") -> int:
+    def connect(self, seller: str, realm: str = "", channel: str = "amazon") -> int:
         """Create the connection at the pages and take over from now; the account's id."""
-        page = self.merchant.visit("/accounts/new")
-        back = self.merchant.leave(self.merchant.submit(page, "login", realm=realm), seller)
+        page = self.merchant.visit(f"/accounts/new/{channel}")
+        chosen = {"realm": realm} if realm else {}
+        back = self.merchant.leave(self.merchant.submit(page, "login", **chosen), seller)
         assert "/import" in back.url, f"{back.url}: {back.text[:300]}"
         account_id = int(back.url.split("/accounts/")[1].split("/")[0])
         assert self.merchant.submit(back, "import").status == 200

@@ -25,7 +25,7 @@ def two(life: Life) -> tuple[Life, Life]:
 
 def _take_over(shop: Life, seller: str) -> None:
     """Connect the seller that another shop imports, and press *Take over*."""
-    page = shop.merchant.visit("/accounts/new")
+    page = shop.merchant.visit("/accounts/new/amazon")
     back = shop.merchant.leave(shop.merchant.submit(page, "login", realm="eu"), seller)
     assert shop.merchant.submit(back, "take-over").status == 200
 

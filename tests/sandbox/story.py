@@ -117,7 +117,7 @@ def notifications(story: Story) -> None:
 
 def connect(story: Story) -> str:
     story.merchant.clicks = 0
-    page = story.merchant.visit("/accounts/new")
+    page = story.merchant.visit("/accounts/new/amazon")
     back = story.merchant.leave(story.merchant.submit(page, "login"), story.seller)
     check("/import" in back.url, f"the return asks from when on to import: {back.url} {back.text[:300]}")
     account = back.url.split("?")[0].removesuffix("/import").removeprefix(story.app_url)
