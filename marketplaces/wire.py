@@ -50,7 +50,8 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer. `body` is the parsed JSON with Decimal for fractions (None for 204).
+    """A complete answer. `body` is the parsed JSON with Decimal for fractions (None for 204, and for a
+    201 that only tells where what was made is).
 
     `text` is filled for answers that are not JSON; `fallback` tells that it was not UTF-8 and was read as Latin-1.
     """
@@ -198,7 +199,7 @@ class Http:
         response = self._send(call, request, bucket)
         answer = _without_body(call, response)
         self.refuse(answer, response.content, secrets)
-        if answer.status == 204:
+        if answer.status == 204 or (answer.status == 201 and not response.content):
             return answer
         body, trouble = None, "an empty answer"
         try:

@@ -59,6 +59,13 @@ def test_a_good_answer_keeps_every_digit() -> None:
     assert str(body["price"]) == "19.90"
 
 
+@pytest.mark.parametrize("status", ["204 No Content", "201 Created"])
+def test_what_was_made_needs_no_words(status: str) -> None:
+    with served(answer(b"", status=status, headers="Location: /orders/7\r\n")) as (http, server):
+        told = ask(http, server)
+    assert (told.status, told.body, told.header("location")) == (int(status[:3]), None, "/orders/7")
+
+
 def test_a_byte_order_mark_is_no_trouble() -> None:
     with served(answer(b'\xef\xbb\xbf{"name": "\xc3\x85sa"}')) as (http, server):
         assert ask(http, server).object() == {"name": "Åsa"}
