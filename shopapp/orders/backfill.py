@@ -24,7 +24,7 @@ from shopapp.accounts import line
 from shopapp.logs import context, event
 from shopapp.orders import absorb, outcome, prior
 from shopapp.orders.absorb import Sweep
-from shopapp.orders.cadence import interval as poll_interval
+from shopapp.orders.cadence import cadence, search_limit
 from shopapp.orders.pages import ENDLESS, Place
 from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, Backfill, Order, OrderState, Shop, ShopStatus
@@ -166,27 +166,37 @@ def _forecast(s: Session, row: Backfill, ready: int) -> tuple[int | None, dateti
     seen = min(Fraction((last - first) // SECOND, max(1, (row.until - row.since) // SECOND)), Fraction(1))
     expected = max(row.found, round(row.found / seen)) if seen else row.found
     channel = registry()[row.account.channel]
-    fetched = now + _until_fetched(row, channel, expected, now)
+    fetched = now + _until_fetched(s, row, channel, expected, now)
     last_page = min(expected, channel.orders_per_page)
     created = now + (ready + expected - row.found) * _each(s, row)
     return expected, max(fetched + last_page * _each(s, row), created)
 
 
-def _until_fetched(row: Backfill, channel: Channel, expected: int, now: datetime) -> timedelta:
+def _until_fetched(s: Session, row: Backfill, channel: Channel, expected: int, now: datetime) -> timedelta:
     """How long until the last page is there: what the bucket of searches still holds, then one page per permit."""
-    limit = next((one for one in channel.limits if one.operation == channel.search_call), None)
+    limit, rhythm = search_limit(channel), cadence(s, channel)
     if limit is None:
         return timedelta(0)
     size = channel.orders_per_page
     pages, done = -(-expected // size), -(-row.found // size)
+    if rhythm.shared is not None:
+        # What the polls of all accounts leave is divided by all that fetch older orders.
+        each = Fraction(limit.rate) * (1 - rhythm.polls) / max(1, _fetching(s, channel))
+        return timedelta(seconds=int((pages - done) / each)) if each > 0 else timedelta(0)
     # The polls of the account go on, at half their pace (see `sharing`), out of the same bucket; one permit of it is
-    # never used (see accounts.line).
-    rate = Fraction(limit.rate) - Fraction(1, 2 * max(1, poll_interval(channel) // SECOND))
+    # never used (see accounts.permits).
+    rate = Fraction(limit.rate) - Fraction(1, 2 * max(1, rhythm.quiet_every // SECOND))
     if rate <= 0:
         return timedelta(0)
     had = limit.burst - 1 - SPARE + rate * ((now - row.asked_at) // SECOND)
     missing = max(Fraction(0), pages - done - max(Fraction(0), had - done))
     return timedelta(seconds=int(missing / rate))
+
+
+def _fetching(s: Session, channel: Channel) -> int:
+    """How many accounts of the channel fetch older orders."""
+    running = select(func.count(Backfill.id)).join(Account, Account.id == Backfill.account_id)
+    return s.scalar(running.where(Backfill.state.in_(RUNNING), Account.channel == channel.key)) or 0
 
 
 def _each(s: Session, row: Backfill) -> timedelta:

@@ -25,7 +25,7 @@ from shopapp.alerts import incidents
 from shopapp.logs import context, event
 from shopapp.orders import absorb, backfill
 from shopapp.orders.absorb import Saved, Sweep
-from shopapp.orders.cadence import interval, next_time
+from shopapp.orders.cadence import cadence, interval, next_time, shared_limit
 from shopapp.orders.pages import ENDLESS, Place
 from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, Shop, ShopStatus
@@ -77,7 +77,7 @@ def due_account(mine: Claim) -> None:
                     continue
                 _trouble(mine, error)
                 return
-            begun.shares = backfill.sharing(begun.account_id)
+            begun.shares = shared_limit(begun.channel) is None and backfill.sharing(begun.account_id)
             more = _save(mine, begun, page, clock.monotonic() >= ends)
             if not more:
                 return
@@ -97,7 +97,7 @@ def _begin(mine: Claim) -> _Sweep | None:
             release(account, None)
             return None
         if shop.status != ShopStatus.ACTIVE or shop.paused_at is not None:
-            release(account, now + interval(channel))
+            release(account, now + interval(s, channel, account))
             return None
         if account.status == AccountStatus.DEACTIVATED or not account.credentials:
             release(account, None)
@@ -107,12 +107,12 @@ def _begin(mine: Claim) -> _Sweep | None:
             release(account, open_until)
             return None
         if account.status == AccountStatus.ACTIVE:
-            return _sweep(account, channel, now)
+            return _sweep(s, account, channel, now)
     _probe(mine)
     return None
 
 
-def _sweep(account: Account, channel: Channel, now: datetime) -> _Sweep | None:
+def _sweep(s: Session, account: Account, channel: Channel, now: datetime) -> _Sweep | None:
     sites = tuple(site.site for site in account.sites if site.importing and site.active)
     if not account.importing or account.take_over_at is None or not sites:
         account.sync_asked_at = None
@@ -131,7 +131,17 @@ def _sweep(account: Account, channel: Channel, now: datetime) -> _Sweep | None:
         without=() if _asks_whole(account, now) else tuple(account.missing or ()),
     )
     saving, began = Sweep(trusted=_trusted(account, now)), now if fresh else None
-    return _Sweep(account.id, channel, query, saving, began, Place() if fresh else place, held=line.glance(account))
+    begun = _Sweep(account.id, channel, query, saving, began, Place() if fresh else place, held=line.glance(account))
+    begun.turn = _turn(s, account, channel, now)
+    return begun
+
+
+def _turn(s: Session, account: Account, channel: Channel, now: datetime) -> Turn:
+    """Where all accounts draw from one bucket, who asks goes first, but not so often as to take the share of two."""
+    if account.sync_asked_at is None or shared_limit(channel) is None:
+        return Turn.SALES
+    lately = account.polled_at is not None and account.polled_at > now - cadence(s, channel).busy_every / 2
+    return Turn.SALES if lately else Turn.ASKED
 
 
 def _asks_whole(account: Account, now: datetime) -> bool:
@@ -181,7 +191,7 @@ def _start_over(mine: Claim, begun: _Sweep, error: RemoteError) -> bool:
         if looped:
             _changed(s, account, "pageToken")
             return False
-        again = _sweep(account, begun.channel, clock.now())
+        again = _sweep(s, account, begun.channel, clock.now())
     if again is None:
         return False
     begun.query, begun.began, begun.saving, begun.place = again.query, again.began, again.saving, again.place
@@ -212,7 +222,7 @@ def _save(mine: Claim, begun: _Sweep, page: OrderPage, out_of_time: bool) -> boo
             if out_of_time:
                 release(account, clock.now())
         else:
-            _finish(account, begun, page)
+            _finish(s, account, begun, page)
             if not begun.nameless:
                 incidents.resolve(s, account.shop_id, CHANGED, verdict.subject(account), "list_is_whole")
         _tell(s, account, page, saved)
@@ -249,14 +259,14 @@ def _next(query: OrderQuery, page: OrderPage) -> OrderQuery:
     return OrderQuery(query.sites, query.updated_since, page_token=page.next_token, without=without)
 
 
-def _finish(account: Account, begun: _Sweep, page: OrderPage) -> None:
+def _finish(s: Session, account: Account, begun: _Sweep, page: OrderPage) -> None:
     now = clock.now()
     if page.until is not None:
         # A time of the marketplace that is ahead of ours would hide every order until we are there.
         reached = min(page.until, now) - begun.channel.overlap
         account.cursor_at = max(account.cursor_at, reached) if account.cursor_at else reached
     account.page_token, account.sweep_since, account.polled_at = "", None, now
-    due = next_time(account.due_at, now, interval(begun.channel) * (2 if begun.shares else 1))
+    due = next_time(account.due_at, now, interval(s, begun.channel, account) * (2 if begun.shares else 1))
     if account.sync_asked_at is not None:
         if begun.began is not None and account.sync_asked_at <= begun.began:
             account.sync_asked_at = None
