@@ -14,6 +14,7 @@ from marketplaces.data import (
     Credentials,
     Heard,
     ListingChange,
+    ListingPart,
     Notice,
     Order,
     OrderPage,
@@ -363,10 +364,11 @@ class Channel(ABC):
         """Begin to read all listings of a site; a ticket for `read_listings`, "" where none is needed."""
         raise NotImplementedError(f"{self.name} lists nothing")
 
-    def read_listings(self, line: Line, site: str, ticket: str) -> Iterator[RemoteListing] | None:
-        """All listings of a site, None while the marketplace is not ready.
+    def read_listings(self, line: Line, site: str, ticket: str) -> ListingPart | None:
+        """All listings of a site, or the part of them that `ticket` names; None while the marketplace is not ready.
 
-        Whatever is downloaded is on this machine before the first one is given out: the iterator calls nobody.
+        The ticket is the one of `ask_for_listings`, then the `next` of the part before, at most 255 characters. A part
+        may be asked for again, and one SKU may come in two of them.
         """
         raise NotImplementedError(f"{self.name} lists nothing")
 
@@ -378,8 +380,11 @@ class Channel(ABC):
         """Push one change. A refusal is a result, not an exception; the error families are raised."""
         raise NotImplementedError(f"{self.name} lists nothing")
 
-    def push_document(self, line: Line, site: str, changes: Iterable[ListingChange]) -> str:
-        """Push many changes as one document; a ticket for `document_results`."""
+    def push_document(self, line: Line, site: str, changes: Iterable[ListingChange]) -> str | tuple[PushResult, ...]:
+        """Push many changes at once; a ticket for `document_results`, or all results where they come with the answer.
+
+        Of results that are told at once, too, a change that is not named was applied.
+        """
         raise NotImplementedError(f"{self.name} lists nothing")
 
     def document_results(self, line: Line, site: str, ticket: str) -> Iterator[PushResult] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ __all__ = [
     "Credentials",
     "Heard",
     "ListingChange",
+    "ListingPart",
     "Money",
     "Notice",
     "Order",
@@ -266,7 +267,8 @@ class RemoteListing:
     """One SKU on one site as the marketplace has it. None for a price or a quantity that it does not tell.
 
     `by_channel`: stored and shipped by the marketplace, so its quantity is not ours to set. `problems` are the remote's
-    words about what keeps it from being sold.
+    words about what keeps it from being sold. `product_type` is what the channel must be told again when the listing is
+    pushed, in its own terms.
     """
 
     sku: str
@@ -279,6 +281,17 @@ class RemoteListing:
     by_channel: bool = False
     live: bool = True
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPart:
+    """Some of a site's listings. `next` is the ticket of the part that follows, "" when this is the last one.
+
+    `rows` may be read once; whatever had to be downloaded for them is on this machine: going through them calls nobody.
+    """
+
+    rows: Iterable[RemoteListing]
+    next: str = ""
 
 
 @dataclass(frozen=True, slots=True)

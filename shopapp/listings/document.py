@@ -133,8 +133,17 @@ def due_feed(mine: Claim) -> None:
                 assert channel.selling is not None
                 if not _gather(mine, account, site, channel.selling):
                     return
-                changes = _changes(mine.id)
-                _sent(mine, line.speak(account.id, lambda to: channel.push_document(to, site, changes), turn=Turn.BULK))
+                if next(_changes(mine.id), None) is None:
+                    _finish(mine, {})  # answered before, and the work stopped while that was written down
+                    return
+                # Made anew when stale access has the call repeated: a change that was read once does not come again.
+                came = line.speak(
+                    account.id, lambda to: channel.push_document(to, site, _changes(mine.id)), turn=Turn.BULK
+                )
+                if isinstance(came, str):
+                    _sent(mine, came)
+                else:
+                    _answered(mine, account, site, channel.selling, came)
                 return
             told = line.speak(account.id, lambda to: channel.document_results(to, site, ticket), turn=Turn.BULK)
             if told is None:
@@ -251,6 +260,14 @@ def _sent(mine: Claim, ticket: str) -> None:
         if feed is not None:
             feed.ticket, feed.sent_at = ticket[:255], clock.now()
             release(feed, clock.now() + LOOK, attempt=0)
+
+
+def _answered(mine: Claim, account: Account, site: str, selling: Selling, came: tuple[PushResult, ...]) -> None:
+    """All results came with the answer. What waits still goes on at once, since nothing is being waited for."""
+    _finish(mine, {one.key: one for one in came})
+    _counted.pop((account.id, site), None)
+    with db.writing() as s:
+        takes_over(s, s.get_one(Account, account.id), selling, site)
 
 
 # --- follow -----------------------------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 """Reads all listings of an account's site: asked for, waited for, fetched to disk, taken in a thousand at a time.
 
-Read -> talk -> write, and between two batches the row can be given back: whoever takes it over goes on where the last
-one stopped. Decides nothing about single listings (`intake`, `link`) and pushes nothing.
+They may come in parts, each of them fetched and taken in before the next. Read -> talk -> write, and between two batches
+the row can be given back: whoever takes it over goes on where the last one stopped. Decides nothing about single
+listings (`intake`, `link`) and pushes nothing.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from marketplaces.channel import Channel
 from marketplaces.channels import registry
-from marketplaces.errors import PermissionMissing, Rejected, RemoteError
+from marketplaces.data import ListingPart
+from marketplaces.errors import PermissionMissing, Rejected, RemoteError, Transient
 from shopapp import clock, verdict
 from shopapp.accounts import line
 from shopapp.alerts import incidents
@@ -36,6 +39,7 @@ FETCHING = timedelta(minutes=10)  # the lease while a file comes: longer than it
 WAITING = timedelta(minutes=5)  # while the account or the shop cannot be worked on
 LOOK_FIRST, LOOK_LONGEST = timedelta(seconds=15), timedelta(minutes=2)  # between two looks at a report
 TRIES = 4  # of a report that the marketplace gives up
+LONGEST = 255  # characters of a ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,8 @@ class Task:
     channel: Channel
     asked: bool
     ticket: str
-    fetched: bool
-    offset: int
+    fetched: bool  # the part that `ticket` names
+    offset: int  # in that part's spool
 
 
 def due_read(mine: Claim) -> None:
@@ -60,8 +64,13 @@ def due_read(mine: Claim) -> None:
         try:
             if not task.asked:
                 _ask(mine, task)
-            elif (task.fetched and spool.there(task.name)) or _fetch(mine, task):
-                _take(mine, task)
+                return
+            ends, left = clock.monotonic() + SECONDS, task
+            while (ready := _ready(mine, left)) is not None:
+                following = _take(mine, ready, ends)
+                if following is None:
+                    return
+                left = following
         except line.NotLinked:
             _trouble(mine, None)
         except RemoteError as error:
@@ -114,7 +123,8 @@ def _ask(mine: Claim, task: Task) -> None:
     with db.writing() as s:
         run = held(s, ListingRun, mine)
         if run is not None:
-            run.state, run.ticket = RunState.RUNNING, ticket
+            run.state, run.ticket, run.progress = RunState.RUNNING, ticket, ""
+            run.found = run.refused = run.done = 0
             run.params = {**_kept(run), "asked_at": asked_at.isoformat(), "looks": 0}
             release(run, clock.now() + (LOOK_FIRST if ticket else timedelta(0)))
 
@@ -123,52 +133,75 @@ def _kept(run: ListingRun) -> dict[str, Any]:
     return {key: value for key, value in (run.params or {}).items() if key in ("tries",)}
 
 
-def _fetch(mine: Claim, task: Task) -> bool:
-    """Have all rows on this machine; whether they are, else it is looked again later."""
-    read = task.read
-    found = line.speak(
-        read.account_id, lambda to: task.channel.read_listings(to, read.site, task.ticket), turn=Turn.BULK
+def _ready(mine: Claim, task: Task) -> Task | None:
+    """The task with its part on this machine; None when the marketplace is to be looked at again later."""
+    return task if task.fetched and spool.there(task.name) else _fetch(mine, task)
+
+
+def _fetch(mine: Claim, task: Task) -> Task | None:
+    """Have the rows of a part on this machine, whole or not at all. None: not ready there, or the row is not ours."""
+    part = line.speak(
+        task.read.account_id,
+        lambda to: task.channel.read_listings(to, task.read.site, task.ticket),
+        turn=Turn.BULK,
     )
-    if found is None:
-        with db.writing() as s:
-            run = held(s, ListingRun, mine)
-            if run is not None:
-                looks = int((run.params or {}).get("looks", 0))
-                run.params = {**(run.params or {}), "looks": looks + 1}
-                release(run, clock.now() + min(LOOK_FIRST * 2 ** min(looks, 5), LOOK_LONGEST), attempt=0)
-        return False
+    if part is None:
+        _look_later(mine)
+        return None
+    if len(part.next) > LONGEST or (part.next and part.next == task.ticket):
+        raise Transient("a list of listings that has no end", call=CALL)
     bad = 0
 
-    def lines() -> Any:
+    def lines(part: ListingPart) -> Iterator[bytes]:
         nonlocal bad
-        for one in found:
+        for one in part.rows:
             row = intake.packed(one)
             bad += not row
             yield row
 
-    count = spool.fill(task.name, lines())
+    count = spool.fill(task.name, lines(part))
     with db.writing() as s:
         run = held(s, ListingRun, mine)
         if run is None:
-            return False
-        run.found, run.refused, run.params = count - bad, bad, {**(run.params or {}), "fetched": True}
-        run.lease_until = clock.now() + spool.on_the_wall(LEASE)
+            return None
+        _fetched(run, part.next, count - bad, bad, spool.size(task.name))
         event(log, "listings_fetched", run=run.id, rows=count, unreadable=bad)
-    return True
+        return replace(task, fetched=True, offset=int(run.progress or 0))
+
+
+def _look_later(mine: Claim) -> None:
+    with db.writing() as s:
+        run = held(s, ListingRun, mine)
+        if run is not None:
+            looks = int((run.params or {}).get("looks", 0))
+            run.params = {**(run.params or {}), "looks": looks + 1}
+            release(run, clock.now() + min(LOOK_FIRST * 2 ** min(looks, 5), LOOK_LONGEST), attempt=0)
+
+
+def _fetched(run: ListingRun, following: str, good: int, bad: int, size: int) -> None:
+    """A part is here. Fetched a second time (another machine, a lost spool) it counts once; when it is no longer the
+    same, its rows are taken in from the first one."""
+    params = dict(run.params or {})
+    before = params.setdefault("before", [run.found, run.refused, run.done])
+    if params.get("size", size) != size:
+        run.progress, run.done = "", before[2]
+    run.found, run.refused = before[0] + good, before[1] + bad
+    run.params = {**params, "fetched": True, "next": following, "size": size}
+    run.lease_until = clock.now() + spool.on_the_wall(LEASE)
 
 
 # --- write ------------------------------------------------------------------------------------------------------------
 
 
-def _take(mine: Claim, task: Task) -> None:
-    """Batches from where the last claim stopped, until the time is up or all are taken in."""
-    ends = clock.monotonic() + SECONDS
+def _take(mine: Claim, task: Task, ends: float) -> Task | None:
+    """Batches from where the last claim stopped, until the time is up or the part is taken in. The part that follows."""
+    pause = False
     for lines, offset in spool.batches(task.name, task.offset, BATCH):
         listings = intake.unpacked(lines, task.read.site)
         with db.writing() as s:
             run = held(s, ListingRun, mine)
             if run is None:
-                return
+                return None
             made = intake.batch(s, task.read, listings)
             run.progress, run.done = str(offset), run.done + sum(map(bool, lines))
             run.lease_until, run.attempt = clock.now() + spool.on_the_wall(LEASE), 0
@@ -177,8 +210,23 @@ def _take(mine: Claim, task: Task) -> None:
                 release(run, clock.now())
         made.ring()
         if pause:
-            return
+            return None
+    with db.writing() as s:
+        run = held(s, ListingRun, mine)
+        if run is None:
+            return None
+        following = str((run.params or {}).get("next", ""))
+        if following:
+            asked = {key: value for key, value in (run.params or {}).items() if key in ("tries", "asked_at")}
+            run.params, run.ticket, run.progress, run.attempt = asked, following, "", 0
+            run.lease_until = clock.now() + spool.on_the_wall(FETCHING)
+            pause = clock.monotonic() >= ends
+            if pause:
+                release(run, clock.now())
+    if following:
+        return None if pause else replace(task, ticket=following, fetched=False, offset=0)
     _finish(mine, task)
+    return None
 
 
 def _finish(mine: Claim, task: Task) -> None:

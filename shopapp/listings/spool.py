@@ -40,6 +40,11 @@ def there(name: str) -> bool:
     return _path(name).exists()
 
 
+def size(name: str) -> int:
+    """How many bytes it has. FileNotFoundError when it is not here."""
+    return _path(name).stat().st_size
+
+
 def fill(name: str, lines: Iterable[bytes]) -> int:
     """Write `lines` (without ends) whole or not at all; how many. What had this name before is replaced."""
     path, count = _path(name), 0

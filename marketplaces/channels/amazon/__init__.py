@@ -25,6 +25,7 @@ from marketplaces.data import (
     Carrier,
     Credentials,
     ListingChange,
+    ListingPart,
     Order,
     OrderPage,
     OrderQuery,
@@ -138,9 +139,10 @@ class Amazon(Channel):
         """A report of all listings, however many there are."""
         return reports.ask(line, site)
 
-    def read_listings(self, line: Line, site: str, ticket: str) -> Iterator[RemoteListing] | None:
-        """The rows of the report."""
-        return reports.read(line, site, ticket)
+    def read_listings(self, line: Line, site: str, ticket: str) -> ListingPart | None:
+        """The rows of the report, however many: one part."""
+        rows = reports.read(line, site, ticket)
+        return None if rows is None else ListingPart(rows)
 
     def get_listing(self, line: Line, site: str, sku: str) -> RemoteListing:
         """With its product type and Amazon's issues."""
