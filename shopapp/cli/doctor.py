@@ -130,6 +130,22 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
+def _channels() -> int:
+    """Print how often each channel's accounts are polled and what that leaves; how many cannot be polled often enough."""
+    from shopapp.cli.quotas import told
+
+    print("\nChannels")
+    bad = 0
+    try:
+        for key, fine, text in told():
+            bad += not fine
+            print(f"  {'ok     ' if fine else 'trouble'}  {key:10} {text}")
+    except SQLAlchemyError as error:
+        print(f"  trouble  {'channels':10} could not be checked ({type(error).__name__})")
+        return 1
+    return bad
+
+
 def doctor(*, restored: bool = False) -> int:
     """Print the settings and each check; 0 when all is fine, 1 when something needs the operator."""
     config = Config.load(serving=False)
@@ -161,6 +177,7 @@ def _report(config: Config) -> int:
             bad += 1
             text = str(error) if isinstance(error, Trouble) else f"could not be checked ({type(error).__name__})"
             print(f"  trouble  {name:10} {text}")
+    bad += _channels()
     with db.reading() as s:
         shops = s.scalar(select(func.count(Shop.id))) if not bad else None
     if shops is not None:

@@ -52,11 +52,13 @@ def test_migrate_makes_the_database_and_can_be_repeated(env: dict[str, str]) -> 
 
 def test_doctor_tells_what_is_wrong_and_shows_no_secret(env: dict[str, str]) -> None:
     run(env, "migrate")
-    done = run({**env, "AMAZON_CLIENT_SECRET": "hush-hush-hush-hush", "DATABASE_URL": ""}, "doctor")
+    keys = {"AMAZON_CLIENT_ID": "a", "AMAZON_APPLICATION_ID": "b", "AMAZON_CLIENT_SECRET": "hush-hush-hush-hush"}
+    done = run({**env, **keys, "DATABASE_URL": ""}, "doctor")
     assert done.returncode == 1
     assert "ok       database" in done.stdout
     assert "trouble  queue" in done.stdout
     assert "trouble  mail       MAIL_SERVER is not set" in done.stdout
+    assert "ok       amazon     0 accounts (0 busy), polled every 180 s, limits of their own" in done.stdout
     for name in ("SHOPIFY_API_SECRET", "SECRET_KEY", "ENCRYPTION_KEY"):
         assert env[name] not in done.stdout + done.stderr
     assert "hush" not in done.stdout
