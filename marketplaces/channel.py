@@ -170,12 +170,14 @@ class Renewal:
 @dataclass(frozen=True, slots=True)
 class Shipping:
     """What the channel asks of a shipment. `needs_tracking`: without a number it is refused; `carries_tracking`: it takes
-    one at all; `edits`: a reported package can be changed.
+    one at all; `edits`: a reported package can be changed; `parts`: an order may leave in several packages, else the
+    marketplace knows it only as shipped or not, and is told with the last one.
     """
 
     needs_tracking: bool = True
     carries_tracking: bool = True
     edits: bool = True
+    parts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,9 @@ def _take(s: Session, row: Order, known: Sequence[Shipment], one: Fulfillment, s
     if one.status != DONE:
         return False
     current = next((own for own in reversed(mine) if own.state in CURRENT), None)
+    told = shipping_of(row)
+    if current is not None and told is not None and not told.carries_tracking:
+        current.key, current.tracking, current.carrier = one.key, one.tracking, one.carrier  # nobody is told of these
     if current is not None and current.key == one.key:
         return _again(s, row, current, one)
     return _package(s, row, known, current, one, shipping)
@@ -132,12 +135,15 @@ def _package(
         outcome.note(s, row, "shipment_more_numbers", name=one.name, count=one.others)
     for old in {own.id: own for own in (current, replaced) if own is not None and own is not fresh}.values():
         outcome.supersede(s, old, row)
-    return _ready(s, row, fresh, shipping, units, whole)
+    complete = not lines.ordered(row.lines) - (lines.shipped(rest) + units)
+    return _ready(s, row, fresh, shipping, units, (whole, complete))
 
 
 def _ready(
-    s: Session, row: Order, fresh: Shipment, shipping: Shipping | None, units: Counter[str], whole: bool
+    s: Session, row: Order, fresh: Shipment, shipping: Shipping | None, units: Counter[str], about: tuple[bool, bool]
 ) -> bool:
+    """`about`: whether every part could be told a position, and whether the whole order has left with this package."""
+    whole, complete = about
     if shipping is None:
         outcome.withdraw(s, fresh, row, outcome.SWITCHED_OFF)
         return False
@@ -146,6 +152,9 @@ def _ready(
         return False
     if not units:
         outcome.fail(s, fresh, row, "no_position")
+        return False
+    if not shipping.parts and not complete:
+        outcome.withdraw(s, fresh, row, lines.INCOMPLETE)
         return False
     return fresh.due_at is not None and fresh.due_at <= clock.now()
 
@@ -182,6 +191,8 @@ def _cancelled(s: Session, own: Shipment, row: Order, one: Fulfillment) -> None:
             own.cause = outcome.CANCELLED  # what becomes of the send decides what is left to do
         case ShipmentState.SENT if own.cause != outcome.CANCELLED:
             outcome.cancelled_after(s, own, row)
+        case ShipmentState.WITHDRAWN if own.cause == lines.INCOMPLETE:
+            own.cause = outcome.CANCELLED
         case _:
             pass
 

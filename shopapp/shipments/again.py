@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 from shopapp import clock
 from shopapp.records import journal
 from shopapp.records.models import Order, Shipment, ShipmentState
-from shopapp.shipments import outcome
+from shopapp.shipments import lines, outcome
 
 # What was taken back for a reason that the merchant may overrule.
-OVERRULED = (outcome.SWITCHED_OFF,)
+OVERRULED = (outcome.SWITCHED_OFF, lines.INCOMPLETE)
 
 
 def send_again(s: Session, shop_id: int, order_id: int, user: str) -> int:

@@ -11,6 +11,7 @@ from shopapp.shipments.told import Part
 
 # A second line of the same id carries its number behind it; the marketplace knows only the id.
 _AGAIN = re.compile(r"#\d+$")
+INCOMPLETE = "order_incomplete"  # why a package is not reported by itself: the rest of its order has not left yet
 COUNTED = (ShipmentState.WAITING, ShipmentState.SENDING, ShipmentState.SENT, ShipmentState.FAILED)
 Lines = list[list[object]]
 
@@ -27,7 +28,7 @@ def shipped(rows: Iterable[Shipment]) -> Counter[str]:
     """Units that these packages hold, those left out that count no more."""
     found: Counter[str] = Counter()
     for row in rows:
-        if row.state in COUNTED:
+        if row.state in COUNTED or row.cause == INCOMPLETE:
             for line_id, quantity in row.lines or ():
                 found[str(line_id)] += int(quantity)
     return found

@@ -70,6 +70,7 @@ EVENTS: dict[str, tuple[str, str]] = {
     "shipment_withdrawn_fulfillment_cancelled": ("", N_("Cancelled in Shopify before it was sent (%(name)s)")),
     "shipment_withdrawn_switched_off": ("", N_("Not sent, because that is switched off for the account (%(name)s)")),
     "shipment_withdrawn_order_cancelled": ("", N_("Not sent, because the order was cancelled (%(name)s)")),
+    "shipment_withdrawn_order_incomplete": ("", N_("Not told yet: the rest of the order has not left (%(name)s)")),
     "shipment_withdrawn_reported_already": ("", N_("Not sent: its units are in another package already (%(name)s)")),
     "shipment_cancelled_there": (
         "bad",

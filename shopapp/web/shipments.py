@@ -18,7 +18,7 @@ from shopapp.i18n import N_
 from shopapp.orders import mirror
 from shopapp.records import db
 from shopapp.records.models import Order, Shipment, ShipmentState
-from shopapp.shipments import absorb, again, outcome
+from shopapp.shipments import absorb, again, lines, outcome
 from shopapp.web.presentation import _, language
 from shopapp.work import bell
 
@@ -36,6 +36,7 @@ REASONS: dict[str, str] = {
     outcome.CANCELLED: N_("It was cancelled in Shopify."),
     outcome.SWITCHED_OFF: N_("Sending shipments is switched off for this account."),
     outcome.ORDER_CANCELLED: N_("The order was cancelled on the marketplace."),
+    lines.INCOMPLETE: N_("The marketplace knows an order only as a whole: it is told with its last package."),
     outcome.REPORTED: N_("These units are in another package already; the marketplace takes each unit once."),
 }
 CANCELLED_THERE = N_("It was cancelled in Shopify after it was sent. Change or cancel it on the marketplace by hand.")
@@ -59,13 +60,16 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """The section of an order's page. `sendable`: *Send tracking again* has something to do."""
+    """The section of an order's page. `sendable`: *Send tracking again* has something to do. `carries`: the marketplace
+    takes tracking numbers at all.
+    """
 
     rows: list[Shown]
     sendable: bool
     watched: bool
     steps: list[str]
     asks: bool
+    carries: bool = True
 
 
 def gather(s: Session, order: Order) -> Packages:
@@ -74,7 +78,9 @@ def gather(s: Session, order: Order) -> Packages:
     rows = [_shown(s, order, row) for row in s.scalars(found.order_by(Shipment.id))]
     again_for = (ShipmentState.WAITING, ShipmentState.FAILED, ShipmentState.SENT)
     sendable = any(one.row.state in again_for or one.row.cause in again.OVERRULED for one in rows)
-    return Packages(rows, sendable, any(one.watched for one in rows), _steps(s, order), mirror.asks(order))
+    shipping = absorb.shipping_of(order)
+    carries = shipping is None or shipping.carries_tracking
+    return Packages(rows, sendable, any(one.watched for one in rows), _steps(s, order), mirror.asks(order), carries)
 
 
 def _shown(s: Session, order: Order, row: Shipment) -> Shown:
@@ -91,7 +97,7 @@ def _shown(s: Session, order: Order, row: Shipment) -> Shown:
         reason = _(CANCELLED_THERE)
     due = row.due_at is not None and row.due_at <= clock.now() + absorb.GRACE
     waits = row.state == ShipmentState.WAITING and due
-    if waits and not row.tracking:
+    if waits and not row.tracking and channel is not None and channel.shipping and channel.shipping.needs_tracking:
         reason = _("It waits a few minutes for its tracking number.")
     return Shown(
         row=row,
