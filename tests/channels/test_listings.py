@@ -10,7 +10,7 @@ from marketplaces import errors
 from marketplaces.channels import registry
 from marketplaces.data import RemoteListing
 from tests.channels.calls import silent
-from tests.channels.double import Row, as_list, chain, of_row, played, row_id, rows, vectors
+from tests.channels.double import Row, as_list, assert_all_said, chain, of_row, played, row_id, rows, vectors
 from tests.channels.faults import STRANGE
 from tests.channels.test_fault_matrix import strangely
 
@@ -95,13 +95,20 @@ def test_a_list_of_all_is_asked_for_and_waited_for(key: str) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_a_list_of_all_is_read_to_its_end(key: str) -> None:
     facts = vectors(key, "listings")
+    ticket = facts.get("ticket", "")
     for part in facts["all"]:
         with played(key, *as_list(part["answers"])) as play:
-            found = play.channel.read_listings(play.line(), facts["site"], facts.get("ticket", ""))
+            found = play.channel.read_listings(play.line(), facts["site"], ticket)
             assert found is not None
-            told = list(found)
+            told = list(found.rows)
+            if "requests" in part:
+                assert_all_said(play.server.requests, part["requests"])
+        assert found.next == part.get("next", "")
+        assert len(found.next) <= 255
+        ticket = found.next
         assert [among(one, row) for one, row in zip(told, part["expect"], strict=True)] == part["expect"]
-        assert {one.site for one in told} == {facts["site"]}
+        assert {one.site for one in told} <= {facts["site"]}
+    assert ticket == "", "the last part ends the list"
 
 
 @pytest.mark.parametrize(("key", "row"), rows("listings", "failed", KEYS), ids=row_id)
