@@ -5,10 +5,11 @@ Also ends what has outlived itself: finished reads, spools that nobody dropped.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from marketplaces.channels import registry
@@ -31,17 +32,22 @@ from shopapp.records.models import (
 HOURS = (2, 4)  # of the shop's night, in its own time zone: spread over shops, so that not all ask in one minute
 OPEN = (RunState.QUEUED, RunState.RUNNING)
 KEPT = timedelta(days=30)  # finished reads
-ENROLLED = 500
+PORTION = 100  # accounts in one transaction
+SECONDS = 15.0  # of the wall that one call goes on for
 
 
 def nightly(shop_id: int, zone: str, after: datetime) -> datetime:
     """The shop's next nightly moment after `after`: always the same minute of its night."""
     local = after.astimezone(i18n.zone(zone))
-    minutes = shop_id * 37 % ((HOURS[1] - HOURS[0]) * 60)
-    moment = local.replace(hour=HOURS[0], minute=0, second=0, microsecond=0) + timedelta(minutes=minutes)
+    moment = local.replace(hour=HOURS[0], minute=0, second=0, microsecond=0) + timedelta(minutes=_minute(shop_id))
     while moment.astimezone(after.tzinfo) <= after:
         moment += timedelta(days=1)
     return moment.astimezone(after.tzinfo)
+
+
+def _minute(shop_id: int) -> int:
+    """The shop's minute of the nightly hours."""
+    return shop_id * 37 % ((HOURS[1] - HOURS[0]) * 60)
 
 
 def selling_channels() -> list[str]:
@@ -50,18 +56,33 @@ def selling_channels() -> list[str]:
 
 
 def enrol() -> int:
-    """Queue the reads of accounts that were linked lately or have not been read since last night (a chore); how many."""
+    """Queue the reads of accounts that were linked lately or have not been read since last night (a chore); how many.
+
+    Runs every minute over all shops: one statement finds who lacks something, only those are loaded. What the time
+    does not suffice for is found again next minute.
+    """
     spool.clean()
-    total, after = 0, 0
-    while True:
+    with db.reading() as s:
+        shops, accounts = _without_catalogue(s), _unread(s)
+    total, ends = 0, clock.monotonic() + SECONDS
+    for some in _portions(shops, ends):
         with db.writing() as s:
-            found = list(s.scalars(_accounts().where(Account.id > after).order_by(Account.id).limit(ENROLLED)).unique())
-            for account in found:
-                total += _due(s, account)
-            _forget(s)
-        if len(found) < ENROLLED:
-            return total
-        after = found[-1].id
+            for shop in s.scalars(select(Shop).where(Shop.id.in_(some)).order_by(Shop.id)):
+                want_catalogue(s, shop)
+    for some in _portions(accounts, ends):
+        with db.writing() as s:
+            wanted = _accounts().where(Account.id.in_(some)).order_by(Account.id)
+            total += sum(_due(s, account) for account in s.scalars(wanted).unique())
+    with db.writing() as s:
+        _forget(s)
+    return total
+
+
+def _portions(ids: list[int], ends: float) -> Iterator[list[int]]:
+    for at in range(0, len(ids), PORTION):
+        if clock.monotonic() >= ends:
+            return
+        yield ids[at : at + PORTION]
 
 
 def _accounts() -> Any:
@@ -71,10 +92,47 @@ def _accounts() -> Any:
     )
 
 
+def _without_catalogue(s: Session) -> list[int]:
+    """Shops with an account whose catalogue nobody is about to read."""
+    known = select(ShopSweep.shop_id).where(ShopSweep.kind == SweepKind.CATALOGUE, ShopSweep.due_at.is_not(None))
+    lacking = _accounts().with_only_columns(Account.shop_id).where(Account.shop_id.not_in(known))
+    return list(s.scalars(lacking.distinct().order_by(Account.shop_id)))
+
+
+def _unread(s: Session) -> list[int]:
+    """Accounts with a site that was not asked for since the last night of its shop."""
+    last = select(func.max(ListingRun.asked_at)).where(
+        ListingRun.account_id == AccountSite.account_id,
+        ListingRun.kind == RunKind.READ,
+        ListingRun.site == AccountSite.site,
+    )
+    mine = (AccountSite.account_id == Account.id, AccountSite.importing.is_(True), AccountSite.active.is_(True))
+    columns = (Account.id, Shop.id, Shop.timezone, last.scalar_subquery())
+    found = (
+        _accounts().with_only_columns(*columns).join(AccountSite, and_(*mine)).join(Shop, Shop.id == Account.shop_id)
+    )
+    now, nights = clock.now(), dict[tuple[int, str], datetime]()
+    unread: dict[int, None] = {}
+    for one, shop, zone, asked in s.execute(found.order_by(Account.id)):
+        key = (_minute(shop), zone)
+        if key not in nights:
+            nights[key] = _last_night(shop, zone, now)
+        if asked is None or asked < nights[key]:
+            unread[one] = None
+    return list(unread)
+
+
+def _last_night(shop_id: int, zone: str, now: datetime) -> datetime:
+    """The shop's latest nightly moment that is over."""
+    last = nightly(shop_id, zone, now - timedelta(hours=26))
+    while (following := nightly(shop_id, zone, last)) <= now:
+        last = following
+    return last
+
+
 def _due(s: Session, account: Account) -> int:
-    """Queue what this account lacks: the catalogue of its shop, and a read of each of its sites."""
+    """Queue a read of each site of this account that lacks one."""
     shop, now = account.shop, clock.now()
-    want_catalogue(s, shop)
     columns = select(ListingRun.site, func.max(ListingRun.asked_at)).where(
         ListingRun.account_id == account.id, ListingRun.kind == RunKind.READ
     )

@@ -136,6 +136,7 @@ class ListingRun(Due, Base):
     """Something done to many listings of an account: read them, switch on a push, update, undo. Shows its progress."""
 
     __tablename__ = "listing_run"
+    __table_args__ = (Index("ix_listing_run_account", "account_id", "kind", "site", "asked_at"),)
 
     id: Mapped[int] = plain(primary_key=True)
     uid: Mapped[str] = plain(String(32), unique=True, default=new_uid)

@@ -7,11 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from shopapp import clock
 from shopapp.listings import duties, intake, read, spool
 from shopapp.records import db
-from shopapp.records.models import Account, Incident, ListingRun, Shop
+from shopapp.records.models import Account, AccountSite, AccountStatus, Incident, ListingRun, RunKind, Shop
 from shopapp.work import claim
 from shopapp.work.claim import Claim
 from tests.unit.listings.stall import WORKS, Stall, both_databases, there
@@ -49,6 +51,42 @@ def test_a_linked_account_is_read_and_linked_by_itself(stall: Stall) -> None:
     assert (row.there_price_minor, row.currency, row.there_quantity, row.title) == (1250, "EUR", 4, "Blue mug")
     assert (other.by_channel, other.there_quantity) == (True, None)
     assert not spool.there(f"run-{run.uid}")
+
+
+def test_looking_for_unread_accounts_costs_the_same_however_many_there_are(stall: Stall) -> None:
+    """It is done every minute, over all shops."""
+    offer(stall, "MUG")
+    assert stall.enrol() == 1
+    asked: list[str] = []
+
+    def note(*about: Any) -> None:
+        asked.append(about[2])
+
+    event.listen(db.engine(), "before_cursor_execute", note)
+    try:
+        stall.enrol()
+        alone = len(asked)
+        with db.writing() as s:
+            for number in range(40):
+                with_a_run(s, stall, f"OTHER{number}")
+        asked.clear()
+        assert stall.enrol() == 0
+    finally:
+        event.remove(db.engine(), "before_cursor_execute", note)
+    assert len(asked) == alone
+
+
+def with_a_run(s: Session, stall: Stall, seller_id: str) -> None:
+    """One more account of the shop whose listings were asked for just now."""
+    like = s.get_one(Account, stall.account_id)
+    about = {"shop_id": like.shop_id, "channel": like.channel, "realm": like.realm, "seller_id": seller_id}
+    times = {"status_since": clock.now(), "created_at": clock.now()}
+    account = Account(**about, **times, label=seller_id, status=AccountStatus.ACTIVE)
+    account.sites = [AccountSite(**about, site=DE, importing=True, active=True)]
+    s.add(account)
+    s.flush()
+    read = {"site": DE, "kind": RunKind.READ, "asked_at": clock.now()}
+    s.add(ListingRun(shop_id=like.shop_id, account_id=account.id, **read))
 
 
 def test_it_is_read_once_a_night_and_not_twice_at_a_time(stall: Stall) -> None:
