@@ -34,7 +34,21 @@ from shopapp.keys import fresh_key
 from shopapp.orders import stored
 from shopapp.process import die_with_parent
 from shopapp.records import db, migrate, tallies, vault
-from shopapp.records.models import Account, AccountSite, AccountStatus, Order, OrderLine, OrderState, Shop
+from shopapp.records.models import (
+    Account,
+    AccountSite,
+    AccountStatus,
+    CountRound,
+    ListingRun,
+    Order,
+    OrderLine,
+    OrderState,
+    RunKind,
+    RunState,
+    Shop,
+    ShopSweep,
+    SweepKind,
+)
 from shopapp.records.vault import new_uid
 from tests.bench.double import DE, amazon_order
 from tests.stage.postgres import Postgres, find_postgres
@@ -182,7 +196,10 @@ def shops(count: int) -> list[int]:
 
 
 def accounts(shop_ids: list[int], count: int, due: list[datetime] | None = None) -> list[tuple[int, int, str]]:
-    """Linked, importing sellers dealt out over the shops; (id, shop's id, seller) of each. `due` is when each is due."""
+    """Linked, importing sellers dealt out over the shops; (id, shop's id, seller) of each. `due` is when each is due.
+
+    As if they had been there for long: last night's reads and counts are over, the shops' sweeps go on in turn.
+    """
     now = clock.now()
     told = []
     for start in range(0, count, 500):
@@ -196,7 +213,29 @@ def accounts(shop_ids: list[int], count: int, due: list[datetime] | None = None)
             s.add_all(rows)
             s.flush()
             told += [(row.id, row.shop_id, row.seller_id or "") for row in rows]
+    _lived_in(told)
     return told
+
+
+def _lived_in(made: list[tuple[int, int, str]]) -> None:
+    now, tomorrow = clock.now(), clock.now() + timedelta(days=1)
+    reads = [
+        {"uid": new_uid(), "shop_id": shop_id, "account_id": account_id, "site": DE, "kind": RunKind.READ,
+         "state": RunState.DONE, "asked_at": now, "ended_at": now}
+        for account_id, shop_id, _ in made
+    ]  # fmt: skip
+    counts = [{"shop_id": shop_id, "account_id": account_id, "due_at": tomorrow} for account_id, shop_id, _ in made]
+    shop_ids = sorted({shop_id for _, shop_id, _ in made})
+    every = timedelta(minutes=15) / len(shop_ids)
+    sweeps = [
+        {"shop_id": shop_id, "kind": kind, "due_at": due}
+        for place, shop_id in enumerate(shop_ids, 1)
+        for kind, due in ((SweepKind.FULFILLMENTS, now + every * place), (SweepKind.CATALOGUE, tomorrow))
+    ]
+    with db.writing() as s:
+        s.execute(insert(ListingRun), reads)
+        s.execute(insert(CountRound), counts)
+        s.execute(insert(ShopSweep), sweeps)
 
 
 def _account(shop: Shop, seller: str, now: datetime) -> Account:
