@@ -311,6 +311,7 @@ class PushVerdict(StrEnum):
     APPLIED = "applied"  # it is so there now
     ACCEPTED = "accepted"  # taken; whether it holds is told later
     REFUSED = "refused"
+    AGAIN = "again"  # of a document: not done, for no fault of the change; it is pushed once more
 
 
 @dataclass(frozen=True, slots=True)

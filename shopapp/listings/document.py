@@ -42,8 +42,10 @@ from shopapp.work.turns import Turn
 log = logging.getLogger(__name__)
 CALL = "push_document"
 BATCH = 1_000  # listings in one transaction
-LOOK = timedelta(seconds=60)  # between two looks at a document under way
+LOOK = timedelta(seconds=60)  # between two looks at a document under way, where the channel wants no longer pause
+AGAIN_AFTER = timedelta(minutes=5)  # until what a marketplace could not do just then is pushed once more
 COUNT_EVERY = 5.0  # seconds of this process between two counts of what waits on a site
+NOT_DONE = (PushVerdict.REFUSED, PushVerdict.AGAIN)
 SULK = timedelta(hours=1)  # no document after one that was given up as a whole
 _counted: dict[tuple[int, str], float] = {}
 
@@ -141,13 +143,13 @@ def due_feed(mine: Claim) -> None:
                     account.id, lambda to: channel.push_document(to, site, _changes(mine.id)), turn=Turn.BULK
                 )
                 if isinstance(came, str):
-                    _sent(mine, came)
+                    _sent(mine, came, channel.selling)
                 else:
                     _answered(mine, account, site, channel.selling, came)
                 return
             told = line.speak(account.id, lambda to: channel.document_results(to, site, ticket), turn=Turn.BULK)
             if told is None:
-                _look_later(mine)
+                _look_later(mine, channel.selling)
             else:
                 _finish(mine, {one.key: one for one in told})
         except Rejected as error:
@@ -254,12 +256,16 @@ def _changes(feed_id: int) -> Iterator[ListingChange]:
         last = rows[-1].id
 
 
-def _sent(mine: Claim, ticket: str) -> None:
+def _pause(selling: Selling | None) -> timedelta:
+    return max(LOOK, selling.results_after if selling is not None else LOOK)
+
+
+def _sent(mine: Claim, ticket: str, selling: Selling) -> None:
     with db.writing() as s:
         feed = held(s, ListingFeed, mine)
         if feed is not None:
-            feed.ticket, feed.sent_at = ticket[:255], clock.now()
-            release(feed, clock.now() + LOOK, attempt=0)
+            feed.ticket, feed.sent_at = ticket, clock.now()
+            release(feed, clock.now() + _pause(selling), attempt=0)
 
 
 def _answered(mine: Claim, account: Account, site: str, selling: Selling, came: tuple[PushResult, ...]) -> None:
@@ -273,11 +279,11 @@ def _answered(mine: Claim, account: Account, site: str, selling: Selling, came: 
 # --- follow -----------------------------------------------------------------------------------------------------------
 
 
-def _look_later(mine: Claim) -> None:
+def _look_later(mine: Claim, selling: Selling | None) -> None:
     with db.writing() as s:
         feed = held(s, ListingFeed, mine)
         if feed is not None:
-            release(feed, clock.now() + LOOK, attempt=0)
+            release(feed, clock.now() + _pause(selling), attempt=0)
 
 
 def _finish(mine: Claim, told: dict[str, PushResult]) -> None:
@@ -289,9 +295,9 @@ def _finish(mine: Claim, told: dict[str, PushResult]) -> None:
                 return
             ids, plain = _open_listings(s, feed)
             now = clock.now()
-            refused = {one for one in plain if str(one) in told and told[str(one)].verdict is PushVerdict.REFUSED}
-            outcome.hold_many(s, feed.id, plain - refused, now)
-            for push, row in _open_pushes(s, feed, set(ids) - (plain - refused)):
+            not_done = {one for one in plain if str(one) in told and told[str(one)].verdict in NOT_DONE}
+            outcome.hold_many(s, feed.id, plain - not_done, now)
+            for push, row in _open_pushes(s, feed, set(ids) - (plain - not_done)):
                 feed.refused += _end(s, row, push, told.get(str(row.id)), now)
             if len(ids) < BATCH:
                 account = s.get_one(Account, feed.account_id)
@@ -336,6 +342,11 @@ def _end(s: Session, row: Listing, push: ListingPush, told: PushResult | None, n
         outcome.refused(s, row, push, told)
         row.due_at = None
         return 1
+    if told is not None and told.verdict is PushVerdict.AGAIN:
+        push.state, push.ended_at, push.words = PushState.SUPERSEDED, now, clean(redact(told.words), 500)
+        if row.status != ListingStatus.UPDATE_ERROR and row.version > row.acked_version:
+            row.ticket, row.due_at = "", now + AGAIN_AFTER
+        return 0
     outcome.holds(s, row, push)
     if row.version > push.version:
         outcome.waits(row)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, relationship
 
 from shopapp.records.db import Base, Moment, plain
@@ -203,7 +203,7 @@ class ListingFeed(Due, Base):
     account_id: Mapped[int] = plain(ForeignKey("account.id"))
     site: Mapped[str] = plain(String(64), default="")
     state: Mapped[str] = plain(String(16), default=PushState.SENT)
-    ticket: Mapped[str] = plain(String(255), default="")
+    ticket: Mapped[str] = plain(Text, default="")
     messages: Mapped[int] = plain(default=0)
     refused: Mapped[int] = plain(default=0)
     sent_at: Mapped[datetime] = plain(Moment)
