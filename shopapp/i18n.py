@@ -21,7 +21,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
 
 FOLDER = Path(__file__).parent / "translations"
-LANGUAGES = {"en": "English", "de": "Deutsch"}
+LANGUAGES = {"en": "English", "de": "Deutsch", "sv": "Svenska"}
 SOURCE = "en"
 
 
@@ -91,6 +91,11 @@ def money(language: str, amount: Decimal, currency: str) -> str:
 def number(language: str, value: int | Decimal) -> str:
     """A number with the language's separators."""
     return format_decimal(value, locale=_locale(language))
+
+
+def separator(language: str) -> str:
+    """What a spreadsheet of this language expects between the cells of a CSV: commas are taken where they mark decimals."""
+    return ";" if number(language, Decimal("1.5")) == "1,5" else ","
 
 
 def percent(language: str, share: Decimal) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from marketplaces.text import clean
-from shopapp import clock
+from shopapp import clock, i18n
 from shopapp.orders import unmatched
 from shopapp.records import db, journal
 from shopapp.records.models import Account, SkuUpload
@@ -166,7 +166,7 @@ def export() -> Response:
     """All mappings. Cells are separated the way that a spreadsheet of the reader's language expects."""
     with db.reading() as s:
         known = accounts_of(s)
-    rows = _stream(g.shop_id, known, ";" if language() == "de" else ",")
+    rows = _stream(g.shop_id, known, i18n.separator(language()))
     headers = {"Content-Disposition": 'attachment; filename="sku-mappings.csv"'}
     return Response(rows, 200, headers, content_type="text/csv; charset=utf-8")
 

@@ -1,4 +1,4 @@
-"""Every page in every state, in English and German, at 1280 and 390 px: sound, in one language, valid, reached by keyboard."""
+"""Every page in every state, in every language, at 1280 and 390 px: sound, in one language, valid, reached by keyboard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.browser import polaris_manifest
 from tests.browser.demo import Shops
 
 pytestmark = pytest.mark.browser
-COMBINATIONS = [("en", 1280), ("en", 390), ("de", 1280), ("de", 390)]
+COMBINATIONS = [("en", 1280), ("en", 390), ("de", 1280), ("de", 390), ("sv", 1280), ("sv", 390)]
 LOOKED_AT = COMBINATIONS if os.environ.get("SHOPAPP_BROWSER") == "all" else [("en", 1280), ("de", 390)]
 OWN = ("app.css", "relay.js")
 OWN_BYTES = 30_000

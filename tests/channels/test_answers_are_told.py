@@ -13,11 +13,11 @@ from shopapp import runtime
 from shopapp.alerts import wording
 from shopapp.alerts.wording import Wording
 from shopapp.config import Config
+from shopapp.i18n import LANGUAGES
 from shopapp.verdict import judge
 from tests.channels.calls import made
 from tests.channels.double import of_row, played, row_id, rows, vectors
 
-LANGUAGES = ("en", "de")
 # Trouble that passes by itself is told as an outage once it lasts.
 PASSING = (errors.Transient, errors.RateLimited, errors.AccessStale)
 

@@ -18,7 +18,7 @@ from tests.sandbox.world import World
 LABEL = "Stand-in admin (demo, not Shopify)"
 # Two people, so that a page can be tried as somebody else than the one who linked an account.
 STAFF = {"1": "Alex (owner)", "2": "Robin (staff)"}
-LOCALES = {"en": "English", "de": "Deutsch"}
+LOCALES = {"en": "English", "de": "Deutsch", "sv": "Svenska"}
 TEMPLATES = Path(__file__).parent / "templates"
 
 
