@@ -228,6 +228,7 @@ class Channel(ABC):
     selling: Selling | None = None  # None: it takes neither prices nor stock
     hears: bool = False  # it sends notices to our address /notices/<key>: see `hear`
     accepts: bool = False  # the seller has to accept each order: see `accept_order`
+    looks_daily: bool = False  # polls go well while the seller account is suspended: `identify` is asked once a day
     ships_itself: bool = False  # some orders are shipped by the marketplace: see `shipped_there`
     steps: Mapping[str, tuple[Step, ...]] = {}  # cause (expired, revoked, inactive, credentials, unknown) -> what to do
 

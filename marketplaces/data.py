@@ -64,12 +64,16 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """Who is logged in. `realm` is the region or instance in which `seller_id` is unique."""
+    """Who is logged in. `realm` is the region or instance in which `seller_id` is unique.
+
+    `about` is what the channel wants to find again among the public credentials; no secret and nobody's data.
+    """
 
     realm: str
     seller_id: str
     name: str = ""
     sites: tuple[Site, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +320,10 @@ class PushVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """The answer to the change `key`. `words`, `code` and `field` are the remote's when it refused."""
+    """The answer to the change `key`. `words`, `code` and `field` are the remote's when it refused.
+
+    Of a document, `key` may be "" where the marketplace names only the SKU.
+    """
 
     key: str
     sku: str

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement
 
 from shopapp import clock
-from shopapp.accounts import forecast, own_secrets
+from shopapp.accounts import forecast, own_secrets, standing
 from shopapp.alerts import outbox, remind
 from shopapp.listings import catalogue, document, duties, push, read, runs, variants
 from shopapp.orders import backfill, count, place, poll, retry
@@ -50,6 +50,7 @@ CHORES: Mapping[str, Duty] = {
     "exchange_rates": Duty(plan_chores.fetch_rates, timedelta(hours=12)),
     "periods": Duty(gate.turn, timedelta(minutes=1)),
     "expiry_notices": Duty(forecast.notices, timedelta(hours=1)),
+    "standings": Duty(standing.look, timedelta(minutes=30)),
     "counts": Duty(count.enrol, timedelta(hours=1)),
     "own_secrets": Duty(own_secrets.warnings, timedelta(hours=6)),
     "reminders": Duty(remind.due, timedelta(minutes=15)),

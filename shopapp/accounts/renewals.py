@@ -68,7 +68,7 @@ def _renew(attempt: LoginAttempt, arrival: Arrival) -> Outcome:
                 account.shop_id, "", account.channel, account.realm, account.id, credentials, "login", LoginDoor.CHANNEL
             )
             settle.remember(account, login)
-            settle.describe(s, account, seller.sites)
+            settle.describe(s, account, seller)
             account_works(s, account, seller, missing=())
             incidents.resolve(s, account.shop_id, "expiry_notice", subject(account), "renewed")
             if account.due_at is not None:

@@ -242,7 +242,7 @@ def _proved(account_id: int, user_id: str, seller: Seller, *, activate: bool = F
             account.due_at = clock.now() + ANOTHER_SELLER
             words = f"the stored access belongs to seller {seller.seller_id}, not to {account.seller_id}"
             return Rejected(words, reason="seller_mismatch")
-        settle.describe(s, account, seller.sites)
+        settle.describe(s, account, seller)
         if activate:
             journal.note(s, account.shop_id, subject(account), "account_activated")
             journal.audit(s, account.shop_id, user_id, "account_activated", subject(account))

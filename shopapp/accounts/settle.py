@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from marketplaces.channels import registry
-from marketplaces.data import Seller, Site
+from marketplaces.data import Seller
 from marketplaces.errors import WrongSeller
 from marketplaces.text import clean
 from shopapp import clock
@@ -64,7 +64,7 @@ def write(s: Session, login: Login, seller: Seller, choice: Choice) -> Account:
     _label(account, login, seller)
     remember(account, login)
     wished = login.params.get("sites")
-    rows = describe(s, account, seller.sites)
+    rows = describe(s, account, seller)
     if first:
         wanted = [row for row in rows.values() if row.active and (not wished or row.site in wished)]
         claim_sites(s, account, wanted, choice, login.user_id)
@@ -94,11 +94,16 @@ def remember(account: Account, login: Login) -> None:
     account.lease_token, account.lease_until = "", None
 
 
-def describe(s: Session, account: Account, sites: Iterable[Site]) -> Mapping[str, AccountSite]:
-    """Bring the account's sites in line with what the channel says; by site key. New ones do not import yet."""
+def describe(s: Session, account: Account, seller: Seller) -> Mapping[str, AccountSite]:
+    """Bring the account's sites in line with what the channel says; by site key. New ones do not import yet.
+
+    What the channel wants to find again is kept beside the public credentials.
+    """
     assert account.seller_id is not None
+    if seller.about:
+        account.public = {**(account.public or {}), **seller.about}
     rows = {row.site: row for row in s.scalars(select(AccountSite).filter_by(account_id=account.id))}
-    told = {site.key: site for site in sites}
+    told = {site.key: site for site in seller.sites}
     for key, site in told.items():
         if key not in rows:
             rows[key] = AccountSite(shop_id=account.shop_id, account_id=account.id, site=key, importing=False)

@@ -7,7 +7,7 @@ more when the document has ended. Never decides what is wished.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -151,7 +151,7 @@ def due_feed(mine: Claim) -> None:
             if told is None:
                 _look_later(mine, channel.selling)
             else:
-                _finish(mine, {one.key: one for one in told})
+                _finish(mine, _by_key(mine.id, told))
         except Rejected as error:
             _give_up(mine, error)
         except (RemoteError, line.NotLinked) as error:
@@ -277,6 +277,19 @@ def _answered(mine: Claim, account: Account, site: str, selling: Selling, came: 
 
 
 # --- follow -----------------------------------------------------------------------------------------------------------
+
+
+def _by_key(feed_id: int, told: Iterable[PushResult]) -> dict[str, PushResult]:
+    """The results by our key; one that names only its SKU is that of the document's listing."""
+    known = list(told)
+    found, skus = {one.key: one for one in known if one.key}, {one.sku: one for one in known if not one.key}
+    named, wanted = select(Listing.id, Listing.sku), list(skus)
+    named = named.join(ListingPush, ListingPush.listing_id == Listing.id).where(ListingPush.feed_id == feed_id)
+    for at in range(0, len(wanted), BATCH):
+        with db.reading() as s:
+            rows = s.execute(named.where(Listing.sku.in_(wanted[at : at + BATCH]))).all()
+        found |= {str(row.id): skus[row.sku] for row in rows}
+    return found
 
 
 def _look_later(mine: Claim, selling: Selling | None) -> None:

@@ -16,7 +16,7 @@ depends_on: str | Sequence[str] | None = None
 def upgrade() -> None:
     op.add_column("order", sa.Column("accept_asked_at", Moment(timezone=True), nullable=True))
     op.add_column("order", sa.Column("accepted_at", Moment(timezone=True), nullable=True))
-    switched_on = sa.Column("accept_orders", sa.Boolean(), server_default=sa.true(), nullable=False)
+    switched_on: sa.Column[bool] = sa.Column("accept_orders", sa.Boolean(), server_default=sa.true(), nullable=False)
     op.add_column("account_rules", switched_on)
     op.add_column("account", sa.Column("looked_at", Moment(timezone=True), nullable=True))
 
