@@ -14,6 +14,7 @@ _PATTERNS = (
     re.compile(r"(?i)\b(?:Atz[ar]|Atc)\|[^\s\"'&,;<>]+"),
     re.compile(r"(?i)\bAtz[ar]%7C[^\s\"'&,;<>]+"),
     re.compile(r"(?i)\bamzn1\.oa2-cs\.[\w.\-]+"),
+    re.compile(r"\bv\^1\.1#[^\s\"'&,;<>]+"),
     re.compile(r"(?i)\bamzn\.mws\.[\w.\-]+"),
     re.compile(r"(?i)\b(?:bearer|basic)\s+[\w.~+/|=\-]{6,}"),
     re.compile(

@@ -10,6 +10,7 @@ IGNORED: dict[str, str] = {
     "already_shipped": N_("It was shipped already when it was found. Import older orders to get it."),
     "cancelled": N_("It was cancelled already when it was found."),
     "fulfilled_by_amazon": N_("Amazon ships it from its own warehouse, so there is nothing for the shop to do."),
+    "fulfilled_by_channel": N_("The marketplace ships it from its own warehouse: there is nothing for the shop to do."),
     "non_amazon": N_("It was not sold on Amazon: another shop hands it to Amazon only for shipping."),
 }
 FETCHED_LATER = ("before_take_over", "already_shipped")
@@ -18,6 +19,10 @@ FLAGS: dict[str, str] = {
     "cancel_requested": N_("The buyer asks to cancel"),
     "replacement": N_("Replacement, sent free of charge"),
     "partially_shipped": N_("Shipped in part already"),
+    "partially_refunded": N_("Refunded in part already"),
+    "ships_to_hub": N_("Ship to the marketplace's hub, which sends it abroad; its number must stand on the label"),
+    "authenticity_check": N_("Ship to the marketplace's authenticator, who sends it on"),
+    "digital": N_("Digital goods: nothing is shipped"),
     "gift": N_("Gift"),
     "prime": N_("Prime"),
     "business": N_("Business order"),
