@@ -144,7 +144,11 @@ def _forget(channel: Channel, buyer: str) -> None:
 
 def _blank(ids: Sequence[int]) -> None:
     with db.writing() as s:
-        rows = list(s.scalars(select(Order).where(Order.id.in_(ids)).order_by(Order.id).with_for_update(key_share=True, of=Order)))
+        rows = list(
+            s.scalars(
+                select(Order).where(Order.id.in_(ids)).order_by(Order.id).with_for_update(key_share=True, of=Order)
+            )
+        )
         for row in rows:
             row.forget_at = row.forget_at or clock.now()
         s.flush()
