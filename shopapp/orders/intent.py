@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -62,25 +63,31 @@ def commit(job: Job, matches: dict[str, Match]) -> dict[str, Any] | None:
         if row.remote_updated_at != job.version or row.state not in jobs.SENDABLE:
             release(row, clock.now() if row.due_at is not None else None)  # a newer version came: that one is sent
             return None
-        if must_wait(s, row, shop):
-            return None
         assert job.sale is not None
         found = positions.read(s, row, job.sale)
         if any(one.sku not in matches for one in found if one.sku and one.chosen is None):
             release(row, clock.now())  # mapped anew while we asked: it means something else now
             return None
-        try:
-            variants = _chosen(s, row, found, matches, job.sale)
-            made = to_shopify.variables(job.sale, _making(s, row, shop, job.sale, variants))
-        except Rejected as error:
-            outcome.fail(s, row, error.reason or "other", error.words, **_params(error))
-            release(row, row.due_at)
-            return None
-        now = clock.now()
-        row.state, row.held_reason, row.sent_at, row.due_at = OrderState.SENDING, "", now, now + jobs.settle_time()
-        row.sends, row.fence, row.lease_until = row.sends + 1, row.fence + 1, now + LEASE
-        outcome.note(s, row, "order_sending", tries=row.sends)
-        return made
+        return intend(s, row, shop, replace(job, positions=found), matches)
+
+
+def intend(s: Session, row: Order, shop: Shop, job: Job, matches: dict[str, Match]) -> dict[str, Any] | None:
+    """The intent of a row that was read as `job` in this transaction; `shop` is `gate.locked`. As `commit` says."""
+    if must_wait(s, row, shop):
+        return None
+    assert job.sale is not None
+    try:
+        variants = _chosen(s, row, job.positions, matches, job.sale)
+        made = to_shopify.variables(job.sale, _making(s, row, shop, job.sale, variants))
+    except Rejected as error:
+        outcome.fail(s, row, error.reason or "other", error.words, **_params(error))
+        release(row, row.due_at)
+        return None
+    now = clock.now()
+    row.state, row.held_reason, row.sent_at, row.due_at = OrderState.SENDING, "", now, now + jobs.settle_time()
+    row.sends, row.fence, row.lease_until = row.sends + 1, row.fence + 1, now + LEASE
+    outcome.note(s, row, "order_sending", tries=row.sends)
+    return made
 
 
 class _SkuTrouble(Rejected):

@@ -46,27 +46,30 @@ LOOKUPS = lookup.Lookups()
 
 def due_order(mine: Claim) -> None:
     """Work on one claimed order: accept it, create it, finish what is unclear about it, or mirror its cancellation."""
-    job = _begin(mine)
-    if job is None:
+    begun = _begin(mine)
+    if begun is None:
         return
+    job, variables = begun
     with context(shop=job.domain, order=mine.id):
         if job.sale is None:
             refetch.again(mine, job.account_id, job.remote_order_id, job.site)
             return
+        remembered = True
         try:
             admin = tokens.line(job.shop_id, job.seen)
             admin.patient = job.backfill
-            _define(admin, job)
-            found = _look(admin, job)
-            if found is not None:
-                _bind_found(job, found)
-                return
-            matches, remembered = _matches(admin, job)
-            _pace(job)
+            if variables is None:
+                _define(admin, job)
+                found = _look(admin, job)
+                if found is not None:
+                    _bind_found(job, found)
+                    return
+                matches, remembered = _matches(admin, job)
+                _pace(job)
         except RemoteError as error:
-            _put_back(job, error)
+            (_put_back if variables is None else _undo)(job, error)
             return
-        variables = intent.commit(job, matches)
+        variables = variables or intent.commit(job, matches)
         if variables is not None:
             _send(job, admin, variables, remembered)
 
@@ -80,13 +83,18 @@ def distrust(s: Session) -> int:
     return int(changed.rowcount)
 
 
-def _begin(mine: Claim) -> Job | None:
-    """The claimed row as a job; None when there is nothing to send (any more), the row being given back."""
+def _begin(mine: Claim) -> tuple[Job, dict[str, Any] | None] | None:
+    """The claimed row as a job; None when there is nothing to send (any more), the row being given back.
+
+    Where nobody has to be asked for anything, the intent is committed with it and its variables come along: most
+    orders are sent for the first time, by a shop whose SKUs are remembered.
+    """
     with db.writing() as s:
         row = held(s, Order, mine)
         if row is None:
             return None
-        shop = db.fetch(s, Shop, row.shop_id)
+        new = row.state == OrderState.RECEIVED and row.sends == 0 and row.first_send
+        shop = gate.locked(s, row.shop_id) if new else db.fetch(s, Shop, row.shop_id)
         if shop.status != ShopStatus.ACTIVE:
             release(row, None if shop.status == ShopStatus.UNINSTALLED else clock.now() + SHOP_PAUSED)
             return None
@@ -97,9 +105,14 @@ def _begin(mine: Claim) -> Job | None:
                 return None
             if row.backfill and _bind_prior(s, row, shop):
                 return None
+            job = jobs.read(s, row, shop, mine)
+            matches = _remembered(job) if new else None
+            if matches is not None:
+                variables = intent.intend(s, row, shop, job, matches)
+                return None if variables is None else (job, variables)
             if row.sends == 0 and intent.must_wait(s, row, shop, sure=False):
                 return None
-            return jobs.read(s, row, shop, mine)
+            return job, None
         mirrors = row.state == OrderState.IMPORTED and row.cancelled_at is not None and row.cancel_mirrored_at is None
         if not waits and not mirrors:
             release(row, None)
@@ -148,13 +161,29 @@ def _look(admin: Admin, job: Job) -> There | None:
 
 def _matches(admin: Admin, job: Job) -> tuple[dict[str, Match], bool]:
     """By SKU of the shop: what is mapped is looked for, and remembered, as what it is mapped to."""
-    skus = [one.sku for one in job.positions if one.sku and one.chosen is None]
+    skus = _skus(job)
     if not skus:
         return {}, False
-    if job.catalogue_at is not None:
-        MEMORY.forget(job.shop_id, before=job.catalogue_at)
+    _forget_older(job)
     found = MEMORY.find(admin, job.shop_id, skus, job.due_at, lambda: jobs.others_skus(job))
     return found.matches, found.remembered
+
+
+def _remembered(job: Job) -> dict[str, Match] | None:
+    """The matches of an order of which nothing has to be asked before it is sent; None when something has."""
+    if not (job.first_send and job.defined and job.sale) or job.development or not tokens.lasts(job.seen):
+        return None
+    _forget_older(job)
+    return MEMORY.remembered(job.shop_id, _skus(job), job.due_at)
+
+
+def _skus(job: Job) -> list[str]:
+    return [one.sku for one in job.positions if one.sku and one.chosen is None]
+
+
+def _forget_older(job: Job) -> None:
+    if job.catalogue_at is not None:
+        MEMORY.forget(job.shop_id, before=job.catalogue_at)
 
 
 def _pace(job: Job) -> None:

@@ -182,6 +182,11 @@ def _unseal(shop: Shop, column: str) -> str:
         raise OurFault("a stored token does not open with the encryption keys of this installation") from error
 
 
+def lasts(seen: Seen | None) -> bool:
+    """Whether `line` needs to ask nobody for a token."""
+    return seen is not None and seen.left >= EARLY
+
+
 def line(shop_id: int, seen: Seen | None = None) -> Admin:
     """A line to the shop's Admin API with a token that is good for some minutes. `seen`: of a `glance` just now.
 

@@ -42,6 +42,7 @@ class Memory:
         self._entries: OrderedDict[tuple[int, str], _Entry] = OrderedDict()
         self._lock = threading.Lock()
         self._asking: dict[int, threading.Lock] = {}
+        self._forgotten: dict[int, datetime] = {}
 
     def find(
         self,
@@ -56,9 +57,9 @@ class Memory:
         `others` names further SKUs that are waited for; asked for in the same call when one is made. Network.
         """
         wanted = {sku for sku in skus if sku}
-        known = self._known(shop_id, wanted, since)
-        if len(known) == len(wanted):
-            return Found(known, True)
+        ready = self.remembered(shop_id, wanted, since)
+        if ready is not None:
+            return Found(ready, True)
         with self._lock:
             asking = self._asking.setdefault(shop_id, threading.Lock())
         with asking:
@@ -72,6 +73,12 @@ class Memory:
             self._keep(shop_id, fresh)
         return Found(known | {sku: fresh[sku] for sku in missing}, bool(known))
 
+    def remembered(self, shop_id: int, skus: Iterable[str], since: datetime) -> dict[str, Match] | None:
+        """The matches that `find` would give without asking; None when it would have to ask."""
+        wanted = {sku for sku in skus if sku}
+        known = self._known(shop_id, wanted, since)
+        return known if len(known) == len(wanted) else None
+
     def known(self, shop_id: int, sku: str) -> bool:
         """Whether a single hit is remembered."""
         entry = self._entries.get((shop_id, sku))
@@ -80,6 +87,10 @@ class Memory:
     def forget(self, shop_id: int, skus: Iterable[str] | None = None, before: datetime | None = None) -> None:
         """Drop what is remembered of a shop: these SKUs, or everything (found out before a moment)."""
         with self._lock:
+            if skus is None and before is not None:
+                if self._forgotten.get(shop_id) == before:
+                    return  # asked for with every order
+                self._forgotten[shop_id] = before
             keys = (
                 [(shop_id, sku) for sku in skus] if skus is not None else [k for k in self._entries if k[0] == shop_id]
             )
