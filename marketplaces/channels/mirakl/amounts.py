@@ -1,0 +1,241 @@
+"""The money of an order: positions, shipping, fees and taxes that come to its total, or the reason why they do not. Pure.
+
+Commissions are the seller's business with the marketplace and no part of the sale. Prices hold the taxes or not, by
+`order_tax_mode`; the totals never hold those that come on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from marketplaces.data import OrderLine, ShippingLine, TaxLine
+from marketplaces.errors import Rejected
+from marketplaces.money import Money, exponent
+from marketplaces.text import clean
+
+GONE = frozenset({"REFUSED", "CANCELED"})
+MOST_PIECES = 1_000_000
+SHIPPING, FEES = "SHIPPING", "FEES"
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """One tax of a position or its shipping; `rate` is None where none is told."""
+
+    code: str
+    amount: int
+    rate: Decimal | None
+    liable: bool
+
+
+@dataclass(slots=True)
+class Item:
+    """One position of the wire in minor units."""
+
+    raw: Mapping[str, Any]
+    quantity: int
+    price: int
+    shipping: int
+    fees: int
+    taxes: list[Tax] = field(default_factory=list)
+    shipping_taxes: list[Tax] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What comes of it."""
+
+    currency: str
+    total: Money
+    lines: tuple[OrderLine, ...]
+    charges: tuple[ShippingLine, ...]
+    taxes_included: bool
+    flags: tuple[str, ...]
+
+
+def settle(raw: Mapping[str, Any]) -> Bill:
+    """The order's bill. Rejected with both numbers when the parts do not come to the total."""
+    currency = _currency(raw)
+    items = [_item(row, currency) for row in _rows(raw)]
+    kept = [one for one in items if one.raw.get("order_line_state") not in GONE and one.quantity]
+    if not kept:
+        raise Rejected("the order has no positions", field="order_lines", reason="no_items")
+    included = raw.get("order_tax_mode") != "TAX_EXCLUDED"
+    total, flags = _minor(raw["total_price"], currency, "total_price"), []
+    sums = [sum(one.price + one.shipping + one.fees for one in group) for group in (kept, items)]
+    if total not in sums:
+        both = f"the positions come to {Money(sums[0], currency)}, the order says {Money(total, currency)}"
+        raise Rejected(both, field="total_price", reason="totals_do_not_add_up")
+    if len(kept) < len(items):
+        flags.append("partly_cancelled")
+    if not any(one.taxes or one.shipping_taxes for one in kept):
+        _taxes_of_order(raw, kept, currency)
+    if not any(one.taxes or one.shipping_taxes for one in kept):
+        flags.append("no_tax_told")
+    on_top = 0 if included else sum(tax.amount for one in kept for tax in (*one.taxes, *one.shipping_taxes))
+    lines = tuple(line for one in kept for line in _lines(one, included, currency))
+    charges = _charges(kept, included, currency)
+    return Bill(currency, Money(sums[0] + on_top, currency), lines, charges, included, tuple(flags))
+
+
+def _currency(raw: Mapping[str, Any]) -> str:
+    told = str(raw.get("currency_iso_code"))
+    try:
+        exponent(told)
+    except ValueError:
+        raise Rejected(f"the currency {told[:8]!r} is not known", field="currency", reason="unknown_currency") from None
+    return told
+
+
+def _rows(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    rows = raw["order_lines"]
+    if not isinstance(rows, list):
+        raise TypeError("order_lines")
+    return rows
+
+
+def _item(raw: Mapping[str, Any], currency: str) -> Item:
+    quantity = raw["quantity"]
+    if isinstance(quantity, bool) or not isinstance(quantity, int):
+        raise TypeError("quantity")
+    if not 0 <= quantity <= MOST_PIECES:
+        raise Rejected(f"a quantity of {quantity} cannot be right", field="quantity", reason="bad_quantity")
+    price = _minor(raw["price"], currency, "price")
+    shipping = _minor(raw.get("shipping_price") or 0, currency, "shipping_price")
+    total = _minor(raw["total_price"], currency, "total_price")
+    fees = sum(_minor(one["amount"], currency, "fees") for one in raw.get("fees") or ())
+    fees = 0 if total == price + shipping else fees  # some instances hold them in the price
+    if total != price + shipping + fees:
+        both = f"a position comes to {Money(price + shipping + fees, currency)} and says {Money(total, currency)}"
+        raise Rejected(both, field="total_price", reason="totals_do_not_add_up")
+    taxes, more = (_taxes(raw.get(name), currency) for name in ("taxes", "shipping_taxes"))
+    return Item(raw, quantity, price, shipping, fees, taxes, more)
+
+
+def _minor(told: Any, currency: str, name: str) -> int:
+    if isinstance(told, bool) or not isinstance(told, (int, Decimal)):
+        raise TypeError(name)
+    try:
+        value = Money.parse(told, currency).minor
+    except ValueError as error:
+        raise Rejected(str(error), field=name, reason="bad_amount") from error
+    if value < 0:
+        raise Rejected(f"{name} is below zero", field=name, reason="negative_amount")
+    return value
+
+
+def _taxes(told: Any, currency: str) -> list[Tax]:
+    found = []
+    for one in told or ():
+        amount = _minor(one["amount"], currency, "taxes")
+        if amount:
+            found.append(Tax(clean(one.get("code"), 40) or "Tax", amount, _rate(one.get("rate")), _liable(one)))
+    return found
+
+
+def _rate(told: Any) -> Decimal | None:
+    """A percentage as a fraction; None when none is told, or one that no tax has."""
+    if told is None or isinstance(told, bool) or not isinstance(told, (int, Decimal)):
+        return None
+    rate = Decimal(told) / 100
+    return rate.normalize() if rate.is_finite() and 0 <= rate <= 1 else None
+
+
+def _liable(one: Mapping[str, Any]) -> bool:
+    """Whether the marketplace keeps this tax to remit it: no part of it is paid to the shop."""
+    parts = (one.get("amount_breakdown") or {}).get("parts") or ()
+    return bool(parts) and all(part.get("payable_to_shop") is False for part in parts)
+
+
+def _taxes_of_order(raw: Mapping[str, Any], items: Sequence[Item], currency: str) -> None:
+    """Taxes that are told for the order alone are shared out by price, so that their sum stays what was told."""
+    weights = [one.price + one.shipping for one in items]
+    for told in raw.get("order_taxes") or ():
+        amount, rate = _minor(told["total_amount"], currency, "order_taxes"), _rate(told.get("rate"))
+        for one, part in zip(items, shared(amount, weights), strict=True):
+            if part:
+                one.taxes.append(Tax(clean(told.get("code"), 40) or "Tax", part, rate, False))
+
+
+def shared(amount: int, weights: Sequence[int]) -> list[int]:
+    """`amount` in whole parts by weight that come to it exactly; all of it to the first where nothing weighs."""
+    whole, parts, done, seen = sum(weights), [], 0, 0
+    for weight in weights:
+        seen += weight
+        upto = amount * seen // whole if whole else amount
+        parts.append(upto - done)
+        done = upto
+    return parts
+
+
+def _lines(item: Item, included: bool, currency: str) -> Iterable[OrderLine]:
+    """One line, or two when the price is not a whole number of minor units a piece: 3 for 10.00 are 1 at 3.34, 2 at 3.33."""
+    low, dearer = divmod(item.price, item.quantity)
+    pieces = [(dearer, low + 1), (item.quantity - dearer, low)] if dearer else [(item.quantity, low)]
+    weights = [quantity * unit for quantity, unit in pieces]
+    shares = [shared(tax.amount, weights) for tax in item.taxes]
+    for number, (quantity, unit) in enumerate(pieces):
+        taxes = [(tax, parts[number]) for tax, parts in zip(item.taxes, shares, strict=True)]
+        raw, net = item.raw, quantity * unit
+        on_top = 0 if included else sum(part for _, part in taxes)
+        yield OrderLine(
+            line_id=clean(raw["order_line_id"], 255) + (f":{number + 1}" if number else ""),
+            sku=clean(raw.get("offer_sku"), 255, keep_spaces=True),
+            title=clean(raw.get("product_title"), 255) or clean(raw.get("product_sku"), 64),
+            quantity=quantity,
+            unit_price=Money(unit, currency),
+            total=Money(net + on_top, currency),
+            discount=Money.zero(currency),
+            taxes=_tax_lines(taxes, net, included, currency),
+        )
+
+
+def _charges(items: Sequence[Item], included: bool, currency: str) -> tuple[ShippingLine, ...]:
+    found = []
+    shipping = sum(one.shipping for one in items)
+    taxes = [(tax, tax.amount) for one in items for tax in one.shipping_taxes]
+    if shipping or taxes:
+        total = shipping + (0 if included else sum(part for _, part in taxes))
+        told = _tax_lines(_merged(taxes), shipping, included, currency)
+        price, zero = Money(shipping, currency), Money.zero(currency)
+        found.append(ShippingLine("Shipping", price, Money(total, currency), zero, SHIPPING, told))
+    fees = sum(one.fees for one in items)
+    if fees:
+        price = Money(fees, currency)
+        found.append(ShippingLine("Fees", price, price, Money.zero(currency), FEES))
+    return tuple(found)
+
+
+def _merged(taxes: Sequence[tuple[Tax, int]]) -> list[tuple[Tax, int]]:
+    sums: dict[tuple[str, Decimal | None, bool], int] = {}
+    for tax, part in taxes:
+        key = (tax.code, tax.rate, tax.liable)
+        sums[key] = sums.get(key, 0) + part
+    return [(Tax(code, part, rate, liable), part) for (code, rate, liable), part in sums.items()]
+
+
+def _tax_lines(taxes: Sequence[tuple[Tax, int]], base: int, included: bool, currency: str) -> tuple[TaxLine, ...]:
+    net = base - sum(part for _, part in taxes) if included else base
+    return tuple(
+        TaxLine(
+            tax.code, Money(part, currency), _derived(part, net) if tax.rate is None else tax.rate, tax.rate is None,
+            tax.liable,
+        )
+        for tax, part in taxes
+        if part
+    )  # fmt: skip
+
+
+def _derived(tax: int, base: int) -> Decimal:
+    """tax / base as a fraction with the fewest digits, 4 to 6, that give the tax again; 0 where there is no base."""
+    if base <= 0:
+        return Decimal(0)
+    exact = Decimal(tax) / Decimal(base)
+    for digits in (4, 5, 6):
+        found = exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+        if (found * base).to_integral_value(rounding=ROUND_HALF_UP) == tax:
+            return found
+    return found

@@ -1,0 +1,171 @@
+"""What an order means in our nouns: state, address, flags, and (with `amounts`) its money. Pure.
+
+Contract: OR11. The address is complete only from SHIPPING on, so nothing before that is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import DecimalException
+from typing import Any
+from urllib.parse import quote
+
+from marketplaces.channel import AppKeys
+from marketplaces.channels.mirakl import amounts
+from marketplaces.channels.mirakl.account import SITE
+from marketplaces.channels.mirakl.calls import base
+from marketplaces.channels.mirakl.countries import two_letters
+from marketplaces.data import Address, Order, OrderLine, OrderState
+from marketplaces.errors import Rejected
+from marketplaces.money import Money, exponent
+from marketplaces.text import clean
+
+# What a shape that we do not know does to the reading of it.
+STRANGE = (KeyError, TypeError, AttributeError, ValueError, IndexError, DecimalException)
+FIRST_YEAR, LAST_YEAR = 1990, 2200
+OWN_CENTER = "DEFAULT"
+STATES = {
+    "STAGING": OrderState.PAYMENT,
+    "WAITING_ACCEPTANCE": OrderState.ACCEPTANCE,
+    "WAITING_DEBIT": OrderState.PAYMENT,
+    "WAITING_DEBIT_PAYMENT": OrderState.PAYMENT,
+    "SHIPPING": OrderState.READY,
+    "SHIPPED": OrderState.SHIPPED,
+    "TO_COLLECT": OrderState.SHIPPED,
+    "RECEIVED": OrderState.SHIPPED,
+    "CLOSED": OrderState.SHIPPED,
+    "REFUSED": OrderState.CANCELLED,
+    "CANCELED": OrderState.CANCELLED,
+}
+
+
+def moment(told: Any) -> datetime:
+    """Aware UTC from ISO 8601; a time without zone is UTC. ValueError, TypeError, also for a year that no order has."""
+    if not isinstance(told, str):
+        raise TypeError(f"a time as text expected, not {type(told).__name__}")
+    when = datetime.fromisoformat(told.strip())
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
+        raise ValueError(f"a time in the year {when.year}")
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def order(raw: Mapping[str, Any], keys: AppKeys, realm: str) -> Order:
+    """The order `raw`. Rejected when its amounts are wrong; one of STRANGE when its shape is unknown.
+
+    One that will not be imported now is mapped without money if need be: it is read again when it changes.
+    """
+    order_id = clean(raw["order_id"], 255)
+    if not order_id:
+        raise KeyError("order_id")
+    state, reason, remote = _state(raw)
+    bill = _bill(raw, must=state in (OrderState.READY, OrderState.SHIPPED))
+    customer = raw.get("customer") or {}
+    ship_to, ship_by = _address(customer.get("shipping_address")), raw.get("shipping_deadline")
+    flags = [*bill.flags, *(("no_address",) if ship_to is None else ())]
+    return Order(
+        order_id=order_id,
+        site=SITE,
+        state=state,
+        created_at=moment(raw["created_date"]),
+        updated_at=moment(raw["last_updated_date"]),
+        currency=bill.currency,
+        total=bill.total,
+        lines=bill.lines,
+        charges=bill.charges,
+        taxes_included=bill.taxes_included,
+        ship_to=ship_to,
+        buyer_name=_name(customer),
+        buyer_email=clean(raw.get("customer_notification_email"), 254),
+        ship_by=moment(ship_by) if ship_by else None,
+        ignore_reason=reason,
+        remote_state=remote,
+        url=f"{base(keys, realm)}/mmp/shop/order/{quote(order_id, safe='')}",
+        flags=tuple(dict.fromkeys(flags)),
+        attributes=_attributes(raw),
+    )
+
+
+def _state(raw: Mapping[str, Any]) -> tuple[OrderState, str, str]:
+    """(our state, why ignored, the instance's own word). New words are UNKNOWN: held and told, never guessed."""
+    remote = clean(raw["order_state"], 60)
+    if not remote:
+        raise KeyError("order_state")
+    state = STATES.get(remote, OrderState.UNKNOWN)
+    center = clean(((raw.get("fulfillment") or {}).get("center") or {}).get("code"), 60)
+    if center and center != OWN_CENTER and state != OrderState.CANCELLED:
+        return OrderState.IGNORED, "fulfilled_by_channel", remote
+    return state, "", remote
+
+
+def _bill(raw: Mapping[str, Any], *, must: bool) -> amounts.Bill:
+    try:
+        return amounts.settle(raw)
+    except (Rejected, *STRANGE):
+        if must:
+            raise
+        return _bare(raw)
+
+
+def _bare(raw: Mapping[str, Any]) -> amounts.Bill:
+    """Positions without money, for an order that is not to be imported now."""
+    currency = str(raw.get("currency_iso_code"))
+    try:
+        exponent(currency)
+    except ValueError:
+        currency = "EUR"  # good enough for nothing
+    zero, found = Money.zero(currency), []
+    for row in raw["order_lines"]:
+        quantity = row["quantity"]
+        if isinstance(quantity, bool) or not isinstance(quantity, int):
+            raise TypeError("quantity")
+        found.append(
+            OrderLine(
+                line_id=clean(row["order_line_id"], 255),
+                sku=clean(row.get("offer_sku"), 255, keep_spaces=True),
+                title=clean(row.get("product_title"), 255),
+                quantity=min(max(quantity, 0), amounts.MOST_PIECES),
+                unit_price=zero,
+                total=zero,
+                discount=zero,
+            )
+        )
+    return amounts.Bill(currency, zero, tuple(found), (), True, ("no_price_yet",))
+
+
+def _name(person: Mapping[str, Any]) -> str:
+    return clean(f"{clean(person.get('firstname'), 80)} {clean(person.get('lastname'), 80)}", 120)
+
+
+def _address(raw: Any) -> Address | None:
+    """Where to ship; None when nothing of use is told."""
+    if not isinstance(raw, dict):
+        return None
+    companies = [clean(raw.get(name), 100) for name in ("company", "company_2")]
+    more = [clean(raw.get(name), 120) for name in ("street_2", "additional_info")]
+    found = Address(
+        name=_name(raw),
+        company=clean(", ".join(filter(None, companies)), 120),
+        line1=clean(raw.get("street_1"), 120),
+        line2=clean(", ".join(filter(None, more)), 255),
+        city=clean(raw.get("city"), 120),
+        region=clean(raw.get("state"), 80),
+        postcode=clean(raw.get("zip_code"), 20),
+        country=two_letters(clean(raw.get("country_iso_code"), 8)),
+        phone=clean(raw.get("phone"), 40) or clean(raw.get("phone_secondary"), 40),
+    )
+    return found if found.line1 or found.city or found.postcode else None
+
+
+def _attributes(raw: Mapping[str, Any]) -> dict[str, str]:
+    """What helps to serve the order and has no field of its own; absent keys for what is not told."""
+    references = raw.get("references") or {}
+    found = {
+        "channel": clean((raw.get("channel") or {}).get("label"), 80),
+        "commercial_id": clean(raw.get("commercial_id"), 80),
+        "service_level": clean(raw.get("shipping_type_label"), 80),
+        "pick_up_point": clean(raw.get("shipping_pudo_id"), 80),
+        "purchase_order": clean(references.get("order_reference_for_customer"), 80),
+        "payment": clean(raw.get("payment_workflow"), 60),
+    }
+    return {key: value for key, value in found.items() if value}
