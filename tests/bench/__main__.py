@@ -1,4 +1,4 @@
-"""`python -m tests.bench import|poll|backfill|listings|webhooks|pages [--json]`: one benchmark, its table, one JSON object.
+"""`python -m tests.bench import|poll|backfill|quota|listings|webhooks|pages [--json]`: one benchmark, its table, one JSON object.
 
 Each benchmark is a module of this package with `arguments(parser)` and `run(args)`, which prints its table and gives
 back its figures.
@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-NAMES = ("import", "poll", "backfill", "listings", "webhooks", "pages")
+NAMES = ("import", "poll", "backfill", "quota", "listings", "webhooks", "pages")
 MODULES = {"import": "imports"}  # a module may not be called like a keyword
 
 

@@ -20,10 +20,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from shopapp.process import die_with_parent
+from tests.bench.sales import EACH, FULL, GOLDEN, Sales
 
 DE = "A1PA6795UKMFR9"
 PAGE = 100
 AMAZON_RATE, AMAZON_BURST = 0.0056, 20
+OLD = 5 * 10**12  # numbers from which on they are those of a seller's older list
 COSTS = {"OrderCreate": 10, "VariantsBySku": 35, "OrdersOfPeriod": 24}
 FX = "<Cube time='2026-11-20'>" + "".join(
     f"<Cube currency='{name}' rate='1.1'/>" for name in ("USD", "GBP", "SEK", "PLN", "CZK", "DKK")
@@ -65,6 +67,8 @@ class World:
     busy: int
     epoch: float
     delay: float
+    sales: Sales
+    shared: Bucket | None = None
     shops: dict[str, Bucket] = field(default_factory=dict)
     sellers: dict[str, Bucket] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
@@ -187,6 +191,8 @@ def _create(world: World, order: dict[str, Any]) -> dict[str, Any]:
     world.doubled += ref in world.refs
     number = len(world.refs) + 1
     world.refs[ref] = f"gid://shopify/Order/{number}"
+    if world.sales.every and (sold := int(ref.rsplit(":", 1)[1].replace("-", "")[3:])) < OLD:
+        world.sales.made[sold] = world.virtual()
     world.last_created, world.last_created_virtual = time.time(), world.virtual()
     world.first_created = world.first_created or world.last_created
     paid = order["transactions"][0]["amountSet"] if order.get("transactions") else None
@@ -204,11 +210,16 @@ def amazon(world: World, seller: str, query: dict[str, list[str]]) -> tuple[int,
     world.seen.setdefault(seller, time.time())
     now = world.virtual()
     world.first_search, world.last_search = world.first_search or time.time(), time.time()
-    bucket = world.sellers.setdefault(seller, Bucket(AMAZON_BURST, AMAZON_RATE, AMAZON_BURST, now))
+    bucket = world.shared or world.sellers.setdefault(seller, Bucket(AMAZON_BURST, AMAZON_RATE, AMAZON_BURST, now))
     stated = [f"x-amzn-RateLimit-Limit: {AMAZON_RATE}", f"x-amzn-RequestId: {world.calls['searchOrders']}"]
     if not bucket.take(1, now):
         world.refused.append(now)
+        world.sales.refused += 1
         return 429, {"errors": [{"code": "QuotaExceeded", "message": "You exceeded your quota"}]}, stated
+    if world.shared:
+        stated = stated[1:]
+    if world.sales.every:
+        return 200, traded(world, int(seller.removeprefix("SELLER")), query, now), stated
     here = datetime.fromtimestamp(now, UTC)
     if "createdAfter" not in query:
         orders = []
@@ -225,6 +236,37 @@ def amazon(world: World, seller: str, query: dict[str, list[str]]) -> tuple[int,
     if end < world.orders:
         answer["pagination"] = {"nextToken": str(end)}
     return 200, answer, stated
+
+
+def traded(world: World, seller: int, query: dict[str, list[str]], now: float) -> dict[str, Any]:
+    """One searchOrders of a seller that sells at set times; of a backfill pages that are empty, nearly all of them."""
+    sales, name = world.sales, f"SELLER{seller}"
+    if "createdAfter" in query:
+        page = int(query.get("paginationToken", ["0"])[0])
+        sales.fetches[name].append(now)
+        old = [_sold(OLD + seller * EACH + page, now - 86_400)] if page % FULL == 0 else []
+        more = {"pagination": {"nextToken": str(page + 1)}} if page + 1 < sales.pages else {}
+        return {"orders": old, "createdBefore": query.get("createdBefore", [""])[0], **more}
+    sales.polls[name].append(now)
+    since = datetime.fromisoformat(query["lastUpdatedAfter"][0].replace("Z", "+00:00")).timestamp()
+    found = [_sold(number, sales.sold(number)) for number in sales.between(seller, since, now)]
+    return {"orders": found, "lastUpdatedBefore": _stamp(datetime.fromtimestamp(now - sales.lag, UTC))}
+
+
+def _sold(number: int, at: float) -> dict[str, Any]:
+    return amazon_order(number, datetime.fromtimestamp(at, UTC), f"SKU-{number % 50}")
+
+
+def begin(world: World, level: float) -> dict[str, Any]:
+    """Forget what was asked so far; every bucket holds so much, a seller's own up to one more."""
+    world.sales.begin()
+    now = world.virtual()
+    if world.shared:
+        world.shared.level, world.shared.at = level, now
+    for name in world.sellers:
+        part = int(name.removeprefix("SELLER")) * GOLDEN % 1
+        world.sellers[name] = Bucket(AMAZON_BURST, AMAZON_RATE, level + part, now)
+    return world.sales.told()
 
 
 def _stamp(when: datetime) -> str:
@@ -263,6 +305,10 @@ class Line(asyncio.Protocol):
 
     def _answer(self, target: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, Any] | str, list[str]]:
         parts = urlsplit(target)
+        if parts.path == "/control/begin":
+            return 200, begin(self.world, float(parse_qs(parts.query)["level"][0])), []
+        if parts.path == "/control/sales":
+            return 200, self.world.sales.told(), []
         if parts.path.startswith("/control"):
             told = self.world.told()
             if parts.path.endswith("/fresh"):
@@ -305,9 +351,17 @@ def main() -> int:
     parser.add_argument("--orders", type=int, default=0, help="older orders that a seller has")
     parser.add_argument("--busy", type=int, default=0, help="every so many-th poll brings a new order")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds until an answer")
+    parser.add_argument("--every", type=float, default=0.0, help="seconds between two sales of a seller")
+    parser.add_argument("--lag", type=float, default=120.0, help="seconds until a sale can be seen")
+    parser.add_argument("--pages", type=int, default=0, help="of the older list of a seller that sells")
+    parser.add_argument("--shared", type=float, default=0.0, help="searches a second that all sellers share")
+    parser.add_argument("--burst", type=float, default=0.0, help="of these")
     args = parser.parse_args()
     die_with_parent()
-    asyncio.run(serve(World(args.scale, args.size, args.restore, args.orders, args.busy, args.epoch, args.delay)))
+    sales = Sales(args.epoch, args.every, args.lag, args.pages)
+    shared = Bucket(args.burst, args.shared, args.burst, args.epoch) if args.shared else None
+    world = World(args.scale, args.size, args.restore, args.orders, args.busy, args.epoch, args.delay, sales, shared)
+    asyncio.run(serve(world))
     return 0
 
 

@@ -98,8 +98,13 @@ class Stage:
 
 
 @contextmanager
-def stage(args: argparse.Namespace, *, scale: float = 1.0, **double: float) -> Iterator[Stage]:
-    """Start everything and set this process up as the app. `double` are the options of the lean double."""
+def stage(
+    args: argparse.Namespace, *, scale: float = 1.0, server: Postgres | None = None, **double: float
+) -> Iterator[Stage]:
+    """Start everything and set this process up as the app. `double` are the options of the lean double.
+
+    `server` is a PostgreSQL that runs already: it gives an empty database for this stage.
+    """
     if args.database == "postgres" and find_postgres() is None:
         raise SystemExit("no PostgreSQL server on this machine: use --database sqlite")
     epoch = int(time.time())
@@ -107,7 +112,7 @@ def stage(args: argparse.Namespace, *, scale: float = 1.0, **double: float) -> I
     try:
         with (
             tempfile.TemporaryDirectory(prefix="shopapp-bench-") as folder,
-            _database(args.database, Path(folder)) as url,
+            _database(args.database, Path(folder), server) as url,
             _double({"scale": scale, "epoch": epoch, **double}) as address,
         ):
             env = settings(url, queue.url, Path(folder), address) | {"TIME_SCALE": str(scale), "TIME_EPOCH": str(epoch)}
@@ -123,9 +128,13 @@ def stage(args: argparse.Namespace, *, scale: float = 1.0, **double: float) -> I
 
 
 @contextmanager
-def _database(kind: str, folder: Path) -> Iterator[str]:
+def _database(kind: str, folder: Path, running: Postgres | None) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'bench.db'}"
+        return
+    if running is not None:
+        with running.database() as url:
+            yield url
         return
     server = Postgres.start(durable=True)
     try:

@@ -30,6 +30,13 @@ def test_backfill() -> None:
     assert found["pages"] == 2
 
 
+def test_quota() -> None:
+    found = bench("quota", "--tiny", "--kinds", "shared")
+    assert found["shared_2_refused_share"] == 0
+    assert found["shared_2_pages"] > 0
+    assert 0 < found["shared_2_used_of_permitted"] < 1.1
+
+
 def test_listings() -> None:
     found = bench("listings", "--tiny")
     assert (found["linked"], found["refused_429"]) == (2000, 0)

@@ -1,0 +1,281 @@
+"""`python -m tests.bench quota`: 1 to 1,000 accounts on real buckets: how late sales are, how much is used, how fairly.
+
+Each size runs twice on a scaled clock: with a limit for each account, and with a quota that all accounts share. Half of the
+accounts (the only one, if it is one) fetch older orders meanwhile. A sale may come as late as the marketplace lets it: the
+time until it can be seen and the interval at which the quota lets its account be polled, both printed. What we add to that
+ourselves is measured on an unscaled clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import requests
+from sqlalchemy import bindparam
+
+from marketplaces.channels.amazon import CHANNEL, calls
+from shopapp import clock
+from shopapp.orders import backfill, cadence
+from shopapp.records import db
+from shopapp.records.models import Account
+from shopapp.work import bell, pace, schedule, turns
+from tests.bench import shared
+from tests.bench import stage as ground
+from tests.bench.sales import EACH, GOLDEN
+from tests.bench.stage import Stage
+from tests.stage.postgres import Postgres
+
+SIZES = (1, 10, 100, 1000)
+FETCHING = 200  # accounts at most that fetch older orders
+LAG = 120.0  # seconds until a sale can be seen
+OURS = 5.0  # seconds that we may add ourselves
+UNSCALED = (10, 100)  # accounts whose sales are timed on the wall
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One size under one kind of limit. `scale`: how many times as fast as the wall; `seconds` of the scaled clock."""
+
+    kind: str
+    accounts: int
+    scale: float
+    seconds: float
+    every: float
+
+    @property
+    def fetching(self) -> int:
+        """So many of the accounts fetch older orders."""
+        return min(FETCHING, max(1, self.accounts // 2)) if self.kind != "wall" else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a trial showed: seconds of the scaled clock, the interval at its beginning (`every`) and at its longest."""
+
+    trial: Trial
+    began: float
+    ended: float
+    every: float
+    quiet: float
+    told: dict[str, Any]
+
+    @property
+    def slowed(self) -> bool:
+        """Whether the sales that are judged are those of accounts that fetch older orders out of the same bucket."""
+        return self.trial.kind == "own" and self.trial.accounts == 1
+
+    @property
+    def floor(self) -> float:
+        """The longest that a sale takes if we took no time at all. Half as many polls leave room for older orders."""
+        return self.quiet * (2 if self.slowed else 1) + (0 if self.trial.kind == "wall" else LAG)
+
+    def judged(self) -> range:
+        """Whose sales are timed: of accounts with limits of their own those that are polled as always."""
+        return range(self.trial.fetching if self.trial.kind == "own" and not self.slowed else 0, self.trial.accounts)
+
+    def due(self, seller: int) -> float:
+        """When its account was due first."""
+        return self.began + self.every * (seller * GOLDEN % 1)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this benchmark."""
+    ground.arguments(parser)
+    parser.add_argument("--accounts", default=",".join(map(str, SIZES)), help="sizes, with commas between them")
+    parser.add_argument("--kinds", default="own,shared,wall", help="limits to try, and the timing on the wall")
+    parser.add_argument(
+        "--slower", type=float, default=1.0, help="run the clocks so many times slower (a busy machine)"
+    )
+
+
+def run(args: argparse.Namespace) -> dict[str, float | str]:
+    """Measure and print a table; the figures."""
+    sizes = (2,) if args.tiny else tuple(int(one) for one in args.accounts.split(","))
+    found: dict[str, float | str] = {"database": args.database, "remote": "lean double, a process of its own"}
+    server = Postgres.start(durable=True) if args.database == "postgres" else None
+    try:
+        for kind in args.kinds.split(","):
+            for size in UNSCALED if kind == "wall" and not args.tiny else sizes:
+                trial = plan(kind, size, tiny=args.tiny)
+                trial = replace(trial, scale=max(1.0, trial.scale / args.slower))
+                told = {f"{kind}_{size}_{name}": figure for name, figure in _trial(args, trial, server).items()}
+                ground.table(told)
+                found |= told
+    finally:
+        if server is not None:
+            server.stop()
+    return found
+
+
+def plan(kind: str, accounts: int, *, tiny: bool = False) -> Trial:
+    """How fast and how long: a few dozen calls a second of the wall, two rounds of all accounts and the way of a sale."""
+    if kind == "wall":
+        return Trial(kind, accounts, 1.0, 3.0 if tiny else 18.0, 1.0 if tiny else max(3.0, accounts / 5))
+    if tiny:
+        return Trial(kind, accounts, 100.0, 500.0, 60.0)
+    if kind == "own":
+        scale = 200.0 if accounts <= 10 else min(60.0, 20_000 / accounts)
+        return Trial(
+            kind, accounts, scale, {1: 2400.0, 10: 2400.0, 100: 900.0}.get(accounts, 640.0), accounts * 1.5 + 20
+        )
+    return Trial(kind, accounts, min(60.0, 30.0 * accounts), max(500.0, accounts * 2.6), accounts * 4.0 + 20)
+
+
+def _trial(args: argparse.Namespace, trial: Trial, server: Postgres | None) -> dict[str, float | str]:
+    limit = shared.share() if trial.kind == "shared" else None
+    remote: dict[str, float] = {"every": trial.every, "pages": 1_000_000, "lag": 0 if trial.kind == "wall" else LAG}
+    if limit:
+        remote |= {"shared": shared.QUOTA / 86_400, "burst": shared.BURST}
+    with ground.stage(args, scale=trial.scale, server=server, **remote) as here:
+        if trial.kind == "wall":
+            here.env["POLL_SECONDS"] = "1" if args.tiny else "10"
+        made = ground.accounts(ground.shops(max(1, trial.accounts // 2)), trial.accounts)
+        with _product(here, "tests.bench.shared" if limit else "shopapp.cli"):
+            return _measured(here, trial, [account_id for account_id, _, _ in made])
+
+
+@contextmanager
+def _product(here: Stage, module: str) -> Iterator[None]:
+    with ExitStack() as stack:
+        commands = (("worker", "--queue", "bulk"), ("worker", "--queue", "now"), ("scheduler",))
+        started = [stack.enter_context(here.process(module, *command)) for command in commands]
+        ends = time.time() + 90
+        while bell.connection().scard("rq:workers") < 2 or bell.recall(schedule.HEARTBEAT) is None:
+            if time.time() > ends:
+                raise SystemExit("the workers do not begin")
+            time.sleep(0.1)
+        yield
+        for process in started:
+            process.kill()  # a drain has a backlog without end: it would not stop for twenty seconds
+
+
+def _measured(here: Stage, trial: Trial, ids: list[int]) -> dict[str, float | str]:
+    every = _interval(here, trial)
+    began = _begin(here, trial, ids, every)
+    time.sleep(trial.seconds / trial.scale)
+    told = requests.get(f"{here.double}/control/sales", timeout=30).json()
+    seen = Seen(trial, began, clock.now().timestamp(), every, max(every, _interval(here, trial)), told)
+    return _sales(seen) | _calls(seen)
+
+
+def _interval(here: Stage, trial: Trial) -> float:
+    """Seconds between two polls of a quiet account: what doctor prints."""
+    if trial.kind == "wall":
+        return float(here.env["POLL_SECONDS"])
+    with db.reading() as s:
+        return cadence.cadence(s, CHANNEL).quiet_every.total_seconds()
+
+
+def _begin(here: Stage, trial: Trial, ids: list[int], every: float) -> float:
+    """Spread the accounts over the interval, empty the buckets and let half of them fetch older orders; when that was."""
+    now = clock.now()
+    since = now - timedelta(minutes=10)
+    spread = [now + timedelta(seconds=every * (number * GOLDEN % 1)) for number in range(len(ids))]
+    rows = [{"of": one, "at": at, "now": now, "cursor": since} for one, at in zip(ids, spread, strict=True)]
+    with db.writing() as s:
+        table = Account.__table__
+        changed = {"due_at": bindparam("at"), "polled_at": bindparam("now"), "cursor_at": bindparam("cursor")}
+        s.connection().execute(table.update().where(table.c.id == bindparam("of")).values(changed), rows)
+    for one in ids[: trial.fetching]:
+        with db.writing() as s:
+            account = s.get_one(Account, one)
+            row = backfill.start(s, account.shop_id, one, now - timedelta(days=20), "bench")
+            assert row is not None
+            row.state = "fetching"  # the shop's own orders are not what this is about
+    _level(here, trial)
+    bell.ring("bulk")
+    return clock.now().timestamp()
+
+
+def _level(here: Stage, trial: Trial) -> None:
+    """As after a while of backlog: nothing is left in any bucket but what bulk work leaves there."""
+    if trial.kind == "wall":
+        requests.get(f"{here.double}/control/begin?level=20", timeout=30)
+        return
+    if trial.kind == "shared":
+        left = turns.reserve(turns.Turn.BULK, shared.BURST - 1)
+        bell.connection().delete(*(f"{name}:amazon:searchOrders" for name in ("turns", "promises")))
+        pace.learn("amazon:searchOrders", left)
+        requests.get(f"{here.double}/control/begin?level={left + 2}", timeout=30)
+        return
+    for number in range(trial.accounts):
+        pace.learn(f"amazon:eu:SELLER{number}:searchOrders", 1 + number * GOLDEN % 1)
+    requests.get(f"{here.double}/control/begin?level=2.5", timeout=30)
+
+
+def _sales(seen: Seen) -> dict[str, float | str]:
+    """From the sale to Shopify, beside the latest that the marketplace and its quota allow; and what we added ourselves."""
+    trial, told = seen.trial, seen.told
+    late, ours, lost = [], [], 0
+    for seller in seen.judged():
+        for turn in range(EACH):
+            sold = told["epoch"] + (seller * GOLDEN % 1 + turn) * told["every"]
+            if sold > seen.ended - seen.floor - OURS * trial.scale:
+                break
+            if sold < seen.began:
+                continue
+            made = told["made"].get(str(seller * EACH + turn))
+            lost += made is None
+            late.append((seen.ended if made is None else made) - sold)
+            ours.append(late[-1] - (seen.due(seller) - sold) % seen.every)  # until its account was due
+    found: dict[str, float | str] = {
+        "clock_scale": trial.scale,
+        "poll_interval": round(seen.quiet, 1),
+        "floor": round(seen.floor, 1),
+        "sales": len(late),
+        "not_there": lost,
+        "sold_to_shopify_p50": _part(late, 0.5),
+        "sold_to_shopify_p95": _part(late, 0.95),
+        "beyond_floor_p95_wall": round(max(0.0, _part(late, 0.95) - seen.floor) / trial.scale, 2),
+    }
+    return found | ({"own_part_p95": _part(ours, 0.95)} if trial.kind == "wall" else {})
+
+
+def _part(values: list[float], part: float) -> float:
+    return round(sorted(values)[int(len(values) * part)], 1) if values else 0.0
+
+
+def _calls(seen: Seen) -> dict[str, float | str]:
+    """What was asked, of what was permitted, and the longest wait of anybody, in shares that are alike."""
+    trial, polls, fetches, refused = seen.trial, seen.told["polls"], seen.told["fetches"], seen.told["refused"]
+    took, asked = seen.ended - seen.began, sum(map(len, (*polls.values(), *fetches.values())))
+    sellers = [f"SELLER{number}" for number in range(trial.accounts)]
+    waited = max(_gap(polls.get(name, []), seen) for name in sellers[seen.judged().start :])
+    found: dict[str, float | str] = {
+        "calls": asked + refused,
+        "refused_share": round(refused / max(1, asked + refused), 5),
+        "poll_waited_most_intervals": round(waited / (seen.quiet * (2 if seen.slowed else 1)), 2),
+    }
+    if not trial.fetching:
+        return found
+    names = sellers[: trial.fetching]
+    pages = [fetches.get(name, []) for name in names]
+    permitted = float(calls.SEARCH_ORDERS.rate) * took
+    used = asked
+    if trial.kind == "own":
+        permitted *= len(names)
+        used = sum(map(len, pages)) + sum(len(polls.get(name, [])) for name in names)
+    fair = len(names) * took / max(1, sum(map(len, pages)))
+    return found | {
+        "pages": sum(map(len, pages)),
+        "used_of_permitted": round(used / permitted, 3),
+        "pages_least": min(map(len, pages)),
+        "pages_most": max(map(len, pages)),
+        "waited_most_shares": round(max(_gap(one, seen) for one in pages) / fair, 2),
+    }
+
+
+def _gap(times: list[float], seen: Seen) -> float:
+    """The longest that somebody waited between two calls, from the beginning to the end.
+
+    The scheduler looks once in a second of the wall, which is many of a clock that is scaled: it is not counted.
+    """
+    longest = max(after - before for before, after in pairwise([seen.began, *times, seen.ended]))
+    return max(0.0, longest - (seen.trial.scale if seen.trial.scale > 1 else 0.0))
