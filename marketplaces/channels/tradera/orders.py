@@ -1,0 +1,110 @@
+"""Asks for orders by time of change (or of creation), a month at the most in one call. What one means is `mapping`'s.
+
+Tradera has no pages: a call gives all orders of its window. A longer time is asked for window after window; our page
+token is where the next one begins, and where all of them end.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from marketplaces.channel import Line
+from marketplaces.channels.tradera import calls, mapping
+from marketplaces.channels.tradera.answers import SELLER, nonsense
+from marketplaces.channels.tradera.market import SITE
+from marketplaces.channels.tradera.moments import moment, stamp
+from marketplaces.data import Order, OrderPage, OrderQuery, Unmapped
+from marketplaces.errors import Rejected, Transient
+from marketplaces.text import clean
+
+WINDOW = timedelta(days=30)
+CREATED, UPDATED = "0", "1"  # queryDateMode
+
+
+def search(line: Line, query: OrderQuery) -> OrderPage:
+    """All orders of one window."""
+    start, end, mode = _window(query, line.now())
+    if end <= start:
+        return OrderPage((), "", start)
+    until = min(start + WINDOW, end)
+    asked = {"fromDate": stamp(start), "toDate": stamp(until), "queryDateMode": mode}
+    rows = calls.get(line, calls.SEARCH_ORDERS, f"/orders?{urlencode(asked)}", right=SELLER)
+    if not isinstance(rows, list):
+        raise nonsense(calls.SEARCH_ORDERS, "a list of orders")
+    found = tuple(one_of_page(row) for row in rows)
+    if until < end:
+        return OrderPage(found, f"{stamp(until)} {stamp(end)}", None)
+    return OrderPage(found, "", end)
+
+
+def get(line: Line, order_id: str) -> Order:
+    """One order. Rejected "not_found", "channel_changed" or with the reason why its amounts are refused."""
+    if not (order_id.isascii() and order_id.isdigit()):
+        raise Rejected("an id of Tradera is a number", reason="not_found", call=calls.GET_ORDERS)
+    rows = calls.get(line, calls.GET_ORDERS, f"/orders/{order_id}", right=SELLER)
+    if not isinstance(rows, list):
+        raise nonsense(calls.GET_ORDERS, "a list of orders")
+    if not rows:
+        raise Rejected("Tradera does not know this order", reason="not_found", call=calls.GET_ORDERS)
+    raw = rows[0]
+    try:
+        order = mapping.order(raw)
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise Rejected(_changed(error), reason="channel_changed", call=calls.GET_ORDERS) from error
+    if order.order_id != order_id:
+        raise Transient("an answer about another order", call=calls.GET_ORDERS)
+    return order
+
+
+def one_of_page(raw: Any) -> Order | Unmapped:
+    """The order `raw`, or why it could not be mapped; it never raises, so that one order cannot spoil a page."""
+    try:
+        return mapping.order(raw)
+    except Rejected as error:
+        return _unmapped(raw, error.reason, error.words, error.field)
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, IndexError) as error:
+        return _unmapped(raw, "channel_changed", _changed(error))
+
+
+def _window(query: OrderQuery, now: datetime) -> tuple[datetime, datetime, str]:
+    """(from, to, by which date), of a sweep that goes on where it stopped as of one that begins."""
+    now = now.replace(microsecond=0)
+    if query.updated_since is not None:
+        start, end, mode = query.updated_since, now, UPDATED
+    elif query.created_since is not None:
+        start, end, mode = query.created_since, min(query.created_until or now, now), CREATED
+    else:
+        raise ValueError("an order query needs a start")
+    if query.page_token:
+        begins, _, ends = query.page_token.partition(" ")
+        start, end = moment(begins), moment(ends)
+    return start, end, mode
+
+
+def _unmapped(raw: Any, reason: str, words: str, field: str = "") -> Unmapped:
+    known = raw if isinstance(raw, dict) else {}
+    order_id = known.get("orderId")
+    named = isinstance(order_id, (str, int)) and not isinstance(order_id, bool)
+    return Unmapped(
+        order_id=clean(order_id, 64) if named else "",
+        site=SITE.key,
+        created_at=_maybe_time(known.get("createdDate")),
+        updated_at=_maybe_time(known.get("lastUpdatedDate")),
+        reason=reason,
+        words=words,
+        field=field,
+    )
+
+
+def _maybe_time(raw: Any) -> datetime | None:
+    try:
+        return moment(raw)
+    except (TypeError, ValueError):
+        return None
+
+
+def _changed(error: Exception) -> str:
+    what = f"{type(error).__name__}: {clean(str(error), 80)}"
+    return f"Tradera's description of this order has an unknown shape ({what})"
