@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tests.channels.calls import CALLS, all_changes
+from marketplaces import errors
+from tests.channels.calls import CALLS, all_changes, changed_since
 from tests.channels.double import as_list, contracts, played, vectors
 from tests.sandbox.server import Sandbox, create_sandbox
 from tests.sandbox.tradera.members import APP_ID, APP_KEY, PUBLIC_KEY
@@ -143,22 +144,16 @@ def test_results_are_asked_for_as_in_the_example() -> None:
 def test_the_examples_themselves_are_understood(examples: dict[str, Any]) -> None:
     orders = examples[ORDERS]["response"]
     with played("tradera", {"body": orders}) as play:
-        found = play.channel.search_orders(play.line(), _query(play)).orders
+        found = play.channel.search_orders(play.line(), changed_since(play)).orders
     assert [(one.order_id, one.state.value, str(one.total)) for one in found] == [  # type: ignore[union-attr]
         ("10187", "ready", "667.00 SEK"),
         ("10188", "payment", "169.00 SEK"),
     ]
     for name, row in examples["errors"].items():
-        with played("tradera", {"status": row["status"], "body": row["body"]}) as play:
-            with pytest.raises(Exception) as caught:  # noqa: PT011  # only that it is understood
-                play.channel.search_orders(play.line(), _query(play))
+        answer = {"status": row["status"], "body": row["body"]}
+        with played("tradera", answer) as play, pytest.raises(errors.RemoteError) as caught:
+            play.channel.search_orders(play.line(), changed_since(play))
         assert "unknown shape" not in str(caught.value), name
-
-
-def _query(play: Any) -> Any:
-    from tests.channels.calls import changed_since
-
-    return changed_since(play)
 
 
 # --- the stand-in -----------------------------------------------------------------------------------------------------
