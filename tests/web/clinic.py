@@ -6,18 +6,14 @@ channel is asked of every one: by the same code, through the same pages, over re
 
 from __future__ import annotations
 
-import random
 import re
 import secrets
-import socket
-import string
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,58 +30,18 @@ from shopapp.alerts import choices
 from shopapp.records import db
 from shopapp.records.models import Account, AccountSite, Category, InboxMessage, Incident, JournalEntry, Mail, Shop
 from shopapp.work import bell, claim
-from tests.channels.calls import CALLS, spoken
-from tests.channels.double import NOW, Played, Row, as_list, of_row, played, vectors, wire
+from tests.channels.double import NOW, Played, Row, as_list, of_row, vectors
 from tests.sandbox.mail_server import MailServer
 from tests.sandbox.settings import Settings
 from tests.sandbox.world import World
 from tests.stage import buckets, tables
 from tests.stage.queue import Queue
 from tests.stage.settings import settings_for
-from tests.unit.marketplaces.rawserver import RawServer
 from tests.web.desk import KEY, SECRET, Desk, Page, install
+from tests.web.remotes import Remote, alike, ways
 
 BROKEN = ("AuthExpired", "AuthRevoked", "AccountInactive")
 WORKS = {work.name: work for works in jobs.QUEUES.values() for work in works}
-
-
-@dataclass
-class Remote:
-    """The wire of one channel: it says the answers one after the other, the last one for ever, or each on its own way."""
-
-    answers: list[Row] = field(default_factory=list)
-    ways: dict[str, Row] = field(default_factory=dict)
-    words: dict[str, Any] = field(default_factory=dict)
-    server: RawServer = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.server = RawServer(self._play)
-
-    def _play(self, peer: socket.socket) -> None:
-        now = self.ways.get(way_of(self.server.requests[-1]))
-        if now is None:
-            now = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        peer.sendall(wire(now, {**self.words, "url": self.server.url}))
-
-
-def way_of(request: bytes) -> str:
-    """Method and path of a request."""
-    method, path = request.split(b"\r\n", 1)[0].decode().split(" ")[:2]
-    return f"{method} {path.partition('?')[0]}"
-
-
-@cache
-def ways(key: str, *calls: str) -> Mapping[str, Row]:
-    """On which way each of the good answers to these calls is asked for, found out by asking once."""
-    found: dict[str, Row] = {}
-    for name in calls:
-        if name in spoken(key):
-            good = CALLS[name].good(key)
-            with played(key, *good) as play:
-                CALLS[name].make(play)
-                asked = [way_of(request) for request in play.server.requests]
-            found |= dict(zip(asked, good, strict=False))
-    return found
 
 
 @dataclass
@@ -365,13 +321,6 @@ def _filled(text: str, words: Mapping[str, str]) -> str:
     for name, value in words.items():
         text = text.replace(f"{{{name}}}", value)
     return text
-
-
-def alike(sample: str) -> str:
-    """Another id of the same shape: letters stay letters, digits digits, the first sign as it is."""
-    kinds = (string.digits, string.ascii_uppercase, string.ascii_lowercase)
-    made = [next((random.choice(kind) for kind in kinds if sign in kind), sign) for sign in sample[1:]]
-    return sample[0] + "".join(made)
 
 
 def _settings(remotes: Mapping[str, Remote]) -> dict[str, str]:

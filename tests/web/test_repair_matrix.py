@@ -18,8 +18,9 @@ from shopapp.accounts.line import stored
 from shopapp.records.models import AccountStatus
 from tests.channels.double import as_list, vectors
 from tests.stage.queue import Queue
-from tests.web.clinic import BROKEN, Clinic, Patient, alike, open_clinic
+from tests.web.clinic import BROKEN, Clinic, Patient, open_clinic
 from tests.web.desk import Page
+from tests.web.remotes import alike
 
 KEYS = list(registry())
 LOGIN = [key for key in KEYS if registry()[key].login_kind is not LoginKind.FORM]
