@@ -20,11 +20,13 @@ from shopapp.orders.job import Job
 from shopapp.orders.positions import Position
 from shopapp.plans import gate, ledger, rates
 from shopapp.records import db
+from shopapp.records.memo import Memo
 from shopapp.records.models import AccountSite, HeldReason, Order, OrderState, Shop
 from shopapp.skus.match import Match
 from shopapp.work.claim import LEASE, held, release
 
 IN_FLIGHT = timedelta(seconds=5)
+_NAMES: Memo[str] = Memo(timedelta(minutes=1))  # of sites
 _SITE = select(AccountSite.name).where(
     AccountSite.account_id == bindparam("account"), AccountSite.site == bindparam("site")
 )
@@ -124,7 +126,10 @@ def _chosen(s: Session, row: Order, found: Sequence[Position], matches: Mapping[
 
 def _making(s: Session, row: Order, shop: Shop, sale: Sale, variants: list[str]) -> to_shopify.Making:
     channel = registry().get(row.channel)
-    site = s.scalars(_SITE, {"account": row.account_id, "site": row.site}).first()
+    key = (row.account_id, row.site)
+    site = _NAMES.get(key)
+    if site is None:
+        site = _NAMES.keep(key, s.scalars(_SITE, {"account": row.account_id, "site": row.site}).first() or "")
     rate = None
     if shop.currency and shop.currency != sale.currency:
         known = rates.rate(s, sale.currency, shop.currency, sale.created_at.date())
@@ -133,7 +138,7 @@ def _making(s: Session, row: Order, shop: Shop, sale: Sale, variants: list[str])
         ref=row.ref,
         channel=row.channel,
         channel_name=channel.name if channel else row.channel,
-        site_name=site or "",
+        site_name=site,
         variants=variants,
         shop_currency=shop.currency,
         rate=rate,

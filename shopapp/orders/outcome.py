@@ -20,6 +20,7 @@ from shopapp.logs import event, redact
 from shopapp.orders import stored
 from shopapp.plans import gate, ledger
 from shopapp.records import db, journal
+from shopapp.records.memo import Memo
 from shopapp.records.models import Account, HeldReason, Order, OrderState, Shop
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ DAILY = timedelta(days=1)
 RECHECK = {3: timedelta(seconds=5), 2: timedelta(seconds=15), 1: timedelta(seconds=30)}
 FRESH = timedelta(minutes=2)
 ABOUT = timedelta(seconds=5)  # an account's last import is known this well
+_MARKED: Memo[bool] = Memo(ABOUT)
 SKU_CAUSES = ("sku_unknown", "sku_ambiguous")
 Bound = Literal["created", "found", "prior"]
 
@@ -132,6 +134,9 @@ def bind(s: Session, row: Order, shop: Shop, gid: str, name: str, how: Bound, to
 
 def _mark_account(s: Session, account_id: int, now: datetime) -> None:
     """Its last import. Not while a poll holds the account and waits for this order: one of the two would be undone."""
+    if _MARKED.get(account_id):
+        return
+    _MARKED.keep(account_id, True)
     mark = _marking(db.locks_rows(s))
     s.connection().execute(mark, {"mine": account_id, "older_than": now - ABOUT, "imported": now})
 

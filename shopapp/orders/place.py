@@ -130,8 +130,8 @@ def _bind_prior(s: Session, row: Order, shop: Shop) -> bool:
     if hit is None:
         return False
     outcome.note(s, row, "made_by_another_app", found_in=hit.found_in)
+    release(row, None)
     outcome.bind(s, row, shop, hit.gid, hit.name, "prior", None)
-    release(row, row.due_at)
     return True
 
 
@@ -227,8 +227,8 @@ def _created(job: Job, made: There) -> None:
             event(log, "created_without_lease", logging.WARNING)
             return
         shop = gate.locked(s, row.shop_id)
+        release(row, None)  # first, so that the row is written once
         outcome.bind(s, row, shop, made.gid, made.name, "created", made.total)
-        release(row, row.due_at)
         verdict.shop_works(s, shop)
 
 
@@ -241,8 +241,8 @@ def _bind_found(job: Job, found: There) -> None:
         if row.state not in jobs.SENDABLE:
             # It was cancelled or set aside while we looked; what is in Shopify counts.
             event(log, "found_after_all", logging.WARNING, state=row.state)
+        release(row, None)
         outcome.bind(s, row, shop, found.gid, found.name, "found", found.total)
-        release(row, row.due_at)
         verdict.shop_works(s, shop)
 
 

@@ -18,7 +18,7 @@ from shopapp import clock
 from shopapp.alerts import incidents
 from shopapp.plans.catalogue import TRIAL_KEY
 from shopapp.plans.entitlements import provider
-from shopapp.plans.ledger import Level, Usage, coming, in_flight, level, usage
+from shopapp.plans.ledger import Level, Usage, coming, in_flight, level, tell, told_lately, usage, worth
 from shopapp.records import db
 from shopapp.records.journal import audit, note
 from shopapp.records.models import HeldReason, Incident, Order, OrderState, Severity, Shop
@@ -26,6 +26,7 @@ from shopapp.runtime import config
 from shopapp.work import bell
 
 NEAR, OVER, SUBJECT = "plan_near", "plan_over", "plan"
+FAR = Decimal("0.9")  # of a mark: below it a few seconds of orders do not reach the mark
 CLEARLY = Decimal("0.05")  # of the limit: so far use must fall below a mark before its notice goes
 # Released orders come due one after another at the pace a standard shop can create them (10 a second), oldest first.
 STAGGER = timedelta(milliseconds=100)
@@ -42,12 +43,17 @@ def allows(s: Session, shop: Shop, order: Order | None = None) -> bool:
     for counted in (level, usage):
         now = counted(s, shop)
         if (now.used + sending).minor < now.limit.minor:
+            if order is not None:
+                tell(shop, now.used + sending + worth(s, order))
             return True
     return False
 
 
 def booked(s: Session, shop: Shop) -> None:
     """An order was entered into the ledger: that can only fill the plan, so below the mark nothing has to be done."""
+    lately = told_lately(shop)
+    if lately is not None and lately.share * 100 < Decimal(config().number("PLAN_WARN_PERCENT")) * FAR:
+        return
     now = level(s, shop)
     if now.over or now.share * 100 >= Decimal(config().number("PLAN_WARN_PERCENT")):
         refresh(s, shop)

@@ -18,10 +18,12 @@ from shopapp.plans import rates
 from shopapp.plans.catalogue import CURRENCY, PERIOD
 from shopapp.plans.entitlements import provider
 from shopapp.records import db
+from shopapp.records.memo import Memo
 from shopapp.records.models import HeldReason, Order, OrderState, Shop, UsageEntry
 
 REMEMBERED = timedelta(minutes=1)  # how long the older part of a sum is believed, and how old that part is
 HINT = timedelta(seconds=5)
+_TOLD: Memo[Money] = Memo(HINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,11 @@ class Usage(Level):
 
 @dataclass(slots=True)
 class _Older:
-    """The sum of a period's entries before `until`, read at `at`; `level` is what was last told of the shop, and when."""
+    """The sum of a period's entries before `until`, read at `at`."""
 
     at: datetime
     until: datetime
     minor: int
-    told: datetime | None = None
-    level: Level | None = None
 
 
 # Per database of this process; bounded. Of a shop's period: key (shop id, start of the period).
@@ -160,24 +160,26 @@ def level(s: Session, shop: Shop) -> Level:
             known.clear()
         known[(shop.id, since)] = older
     used = Money(older.minor + _sum(s, shop.id, older.until, reset_at), CURRENCY)
-    older.told, older.level = now, Level(used, limit_of(shop))
-    return older.level
+    return Level(used, limit_of(shop))
 
 
 def has_room(s: Session, shop: Shop) -> bool:
     """Whether the plan has room, as far as is known without looking hard: a hint that spares work, no decision."""
-    now = clock.now()
-    older = _sums.get(db.engine(), {}).get((shop.id, period(shop, now)[0]))
-    if (
-        older is not None
-        and older.level is not None
-        and older.told is not None
-        and older.told <= now < older.told + HINT
-    ):
-        fresh = Level(older.level.used, limit_of(shop))
-        if not fresh.over:
-            return True
+    lately = told_lately(shop)
+    if lately is not None and not lately.over:
+        return True
     return not level(s, shop).over or not usage(s, shop).over
+
+
+def tell(shop: Shop, used: Money) -> None:
+    """Remember for some seconds how much is used at most, what is being sent included."""
+    _TOLD.keep((shop.id, period(shop, clock.now())[0]), used)
+
+
+def told_lately(shop: Shop) -> Level | None:
+    """What `tell` was told some seconds ago, against the limit of now; None when it was told nothing."""
+    used = _TOLD.get((shop.id, period(shop, clock.now())[0]))
+    return None if used is None else Level(used, limit_of(shop))
 
 
 def limit_of(shop: Shop) -> Money:
@@ -208,6 +210,11 @@ def _forecast(used: Money, limit: Money, since: datetime, reset_at: datetime, no
     return since + elapsed * (limit.minor / used.minor)
 
 
+def worth(s: Session, order: Order) -> Money:
+    """What the order will count; nothing as long as its rate is not known."""
+    return _worth(s, [(order.total_minor, order.currency)])
+
+
 def in_flight(s: Session, shop: Shop, besides: int | None = None) -> Money:
     """Value of orders being sent right now: they will count in a moment, so the gate counts them already."""
     return _worth(s, s.execute(_SENDING, {"mine": shop.id, "besides": besides or 0}))
@@ -228,7 +235,7 @@ def coming(s: Session, shop: Shop) -> Money:
     return _worth(s, s.execute(sums.group_by(Order.currency)))
 
 
-def _worth(s: Session, amounts: Iterable[Row[int, str]]) -> Money:
+def _worth(s: Session, amounts: Iterable[Row[int, str] | tuple[int, str]]) -> Money:
     total = Money.zero(CURRENCY)
     for minor, currency in amounts:
         found = rates.rate(s, currency, CURRENCY, clock.now().date())

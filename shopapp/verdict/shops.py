@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -11,10 +12,13 @@ from shopapp import clock
 from shopapp.alerts import incidents
 from shopapp.logs import event
 from shopapp.records import journal
+from shopapp.records.memo import Memo
 from shopapp.records.models import Incident, Shop, ShopStatus
 from shopapp.verdict.table import OPENING, OURS, PERMISSION, Verdict, judge, words_of
 
 log = logging.getLogger(__name__)
+# A busy shop answers a hundred times a second; what another process opens is resolved by the next answer but one.
+_NOTHING_OPEN: Memo[bool] = Memo(timedelta(seconds=1))
 _OPEN_ABOUT_IT = select(Incident.kind).where(
     Incident.shop_id == bindparam("mine"), Incident.subject == "shop", Incident.resolved_at.is_(None)
 )
@@ -33,6 +37,7 @@ def apply_shop(s: Session, shop: Shop, error: Exception) -> Verdict:
     if found.shop_status == ShopStatus.FROZEN:  # a shop that cannot act is told nothing
         incidents.resolve(s, shop.id, OPENING, "shop", "frozen")
     if found.incident:
+        _NOTHING_OPEN.drop(shop.id)
         code = getattr(error, "code", "")
         params = {"what": found.cause, "cause": found.cause, "code": code, "account_id": ""}
         params |= {"channel": "Shopify", "label": "Shopify"}
@@ -49,7 +54,12 @@ def shop_works(s: Session, shop: Shop, *, permitted: bool = False) -> None:
         before, shop.status, shop.status_words = str(shop.status), ShopStatus.ACTIVE, ""
         journal.note(s, shop.id, "shop", "shop_works", before=before)
         event(log, "shop_works", shop=shop.id, before=before)
+    if _NOTHING_OPEN.get(shop.id):
+        return
     healed = {OPENING, OURS, PERMISSION} if permitted else {OPENING, OURS}
     # One look finds out whether anything is open; mostly nothing is.
-    for kind in healed.intersection(s.scalars(_OPEN_ABOUT_IT, {"mine": shop.id})):
+    found = set(s.scalars(_OPEN_ABOUT_IT, {"mine": shop.id}))
+    for kind in healed & found:
         incidents.resolve(s, shop.id, kind, "shop", "works_again")
+    if not found:
+        _NOTHING_OPEN.keep(shop.id, True)

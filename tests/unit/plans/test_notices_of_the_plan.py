@@ -187,3 +187,33 @@ def test_no_notice_of_the_plan_is_mailed_so_none_is_mailed_twice(sale: Sale) -> 
     assert {row.kind for row in rows()} == {"plan_near", "plan_over"}
     with db.reading() as s:
         assert s.scalars(select(Mail)).all() == []
+
+
+def test_orders_sent_side_by_side_that_pass_the_mark_together_are_told_although_each_was_far_below_it(
+    sale: Sale,
+) -> None:
+    """All hear of room before any of them is booked; what a process remembers of the level must hold all of them."""
+    sending = [sale(number, 17_000, imported=False) for number in range(1, 6)]
+    for order_id in sending:
+        with db.writing() as s:
+            order, shop = s.get_one(Order, order_id), gate.locked(s, 1)
+            assert gate.allows(s, shop, order)
+            order.state = OrderState.SENDING
+    for order_id in sending:
+        with db.writing() as s:
+            order, shop = s.get_one(Order, order_id), gate.locked(s, 1)
+            order.state, order.imported_at = OrderState.IMPORTED, clock.now()
+            ledger.book(s, order)
+            gate.booked(s, shop)
+    assert [row.kind for row in rows() if row.resolved_at is None] == ["plan_near"]
+
+
+def test_one_order_that_passes_the_mark_alone_is_told_at_once(sale: Sale) -> None:
+    order_id = sale(1, 85_000, imported=False)
+    with db.writing() as s:
+        order, shop = s.get_one(Order, order_id), gate.locked(s, 1)
+        assert gate.allows(s, shop, order)
+        order.state, order.imported_at = OrderState.IMPORTED, clock.now()
+        ledger.book(s, order)
+        gate.booked(s, shop)
+    assert [row.kind for row in rows() if row.resolved_at is None] == ["plan_near"]
