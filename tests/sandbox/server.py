@@ -22,6 +22,7 @@ PARTS = (
     "tests.sandbox.mailbox",
     "tests.sandbox.fx",
     "tests.sandbox.amazon",
+    "tests.sandbox.ebay",
     "tests.sandbox.tradera",
     "tests.sandbox.shopify",
     "tests.sandbox.admin",

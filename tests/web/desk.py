@@ -22,6 +22,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from marketplaces.channels import registry
 from shopapp import clock, create_app, runtime
 from shopapp.alerts import incidents
 from shopapp.plans.entitlements import begin_trial
@@ -45,8 +46,21 @@ def nowhere() -> Any:
         app_url="http://localhost:9",
         api_key=KEY,
         api_secret=SECRET,
-        app_settings={},
+        app_settings=_every_channel("http://127.0.0.1:9"),
     )
+
+
+def _every_channel(address: str) -> dict[str, str]:
+    """What every channel needs to be offered, and nobody behind it."""
+    found = {"AMAZON_APPLICATION_ID": "amzn1.sp.solution.sandbox"}
+    for channel in registry().values():
+        for one in channel.app_keys:
+            base = one.name.endswith(("_BASE", "_URL"))
+            value = f"{address}/{channel.key}/{one.name.lower()}" if base else f"{channel.key}-{one.name.lower()}"
+            if base or one.name in channel.settings:
+                found.setdefault(f"{channel.key.upper()}_{one.name}", value)
+    found["AMAZON_LOGIN_BASE"] = f"{address}/amazon/sellercentral/{{region}}"
+    return found
 
 
 @dataclass

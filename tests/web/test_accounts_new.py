@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from marketplaces.channels import registry
 from shopapp import clock
 from shopapp.records import db
 from shopapp.records.models import AccountStatus, Backfill
+from shopapp.web import accounts_new
 from tests.stage.box import Box
 from tests.stage.queue import Queue
 from tests.web.desk import HOSTILE, Desk
@@ -30,8 +32,23 @@ def login(seat: LoginDesk, seller: str) -> str:
 # --- before the login -------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def _amazon_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator has set up one marketplace, and those that need no setting up are not there."""
+    monkeypatch.setattr(accounts_new, "registry", lambda: {"amazon": registry()["amazon"]})
+
+
+@pytest.mark.usefixtures("_amazon_alone")
 def test_with_one_marketplace_there_is_nothing_to_choose(desk: Desk) -> None:
     assert desk.get("/accounts/new").goes_to == "/accounts/new/amazon"
+
+
+def test_with_several_marketplaces_each_says_what_account_it_needs(seat: LoginDesk) -> None:
+    page, offered = seat.get("/accounts/new"), accounts_new.offered()
+    assert len(offered) > 1
+    for channel in offered:
+        assert f"/accounts/new/{channel.key}" in page.links
+        assert channel.account_needed in page.text
 
 
 def test_the_page_says_which_account_is_needed_before_anything_is_typed(desk: Desk) -> None:
@@ -44,10 +61,10 @@ def test_the_page_says_which_account_is_needed_before_anything_is_typed(desk: De
 
 
 def test_a_marketplace_that_is_not_offered_is_not_found(desk: Desk) -> None:
-    for path in ("/accounts/new/ebay", "/accounts/new/" + "x" * 300):
+    for path in ("/accounts/new/nowhere", "/accounts/new/" + "x" * 300):
         assert desk.get(path).status == 404
-    assert desk.post("/accounts/new/ebay/login").status == 404
-    assert desk.post("/accounts/new/ebay/manual").status == 404
+    assert desk.post("/accounts/new/nowhere/login").status == 404
+    assert desk.post("/accounts/new/nowhere/manual").status == 404
 
 
 def test_a_region_that_does_not_exist_is_refused(desk: Desk) -> None:

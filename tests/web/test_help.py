@@ -66,7 +66,7 @@ def test_the_connection_guide_holds_each_channels_steps_by_cause_with_our_name(d
             assert f'id="{channel.key}-{cause}"' in page.html
             for step in steps:
                 assert step.text in page.text
-        for realm in channel.realms:
+        for realm in channel.realms if len(channel.realms) > 1 else ():
             assert f"Open ({realm.label})" in page.text
     assert "as Marketplace Relay, application id amzn1.sp.solution.sandbox" in page.text
 
@@ -74,7 +74,7 @@ def test_the_connection_guide_holds_each_channels_steps_by_cause_with_our_name(d
 def test_links_are_those_of_the_regions_that_the_shop_uses(desk: Desk) -> None:
     desk.account(realm="na")
     page = desk.get("/help/connections")
-    abroad = {link for link in page.links if link.startswith("http")}
+    abroad = {link for link in page.links if "/sellercentral/" in link}
     assert abroad
     assert all(re.search(r"/sellercentral/na/", link) for link in abroad)
     assert f"Regions: {registry()['amazon'].realm('na').label}." in page.text
