@@ -61,6 +61,7 @@ class Job:
     change: ListingChange | None
     whole: bool = True  # all that is wished, not the stock alone
     held: line.Held | None = None
+    ticket: str = ""
 
 
 def due_listing(mine: Claim) -> None:
@@ -71,6 +72,16 @@ def due_listing(mine: Claim) -> None:
     with context(account=job.account_id, listing=mine.id):
         spare, turn = (0, Turn.URGENT) if job.urgent else (SPARE, Turn.BULK)
         try:
+            if job.change is None and job.selling.tickets:
+                told = line.speak(
+                    job.account_id,
+                    lambda to: job.channel.document_results(to, job.site, job.ticket),
+                    job.held,
+                    spare=spare,
+                    turn=turn,
+                )
+                _told(job, None if told is None else list(told))
+                return
             if job.change is None:
                 there = line.speak(
                     job.account_id,
@@ -202,6 +213,7 @@ def _job(
         change=change,
         whole=whole,
         held=line.glance(account),
+        ticket=row.ticket,
     )
 
 
@@ -280,6 +292,41 @@ def _overtaken(s: Session, row: Listing, push: ListingPush, result: PushResult) 
     release(row, clock.now(), attempt=0)
 
 
+def _told(job: Job, results: list[PushResult] | None) -> None:
+    """What the marketplace says of a push that it had accepted; None: nothing yet, an empty list: it is done."""
+    with db.writing() as s:
+        row = held(s, Listing, job.mine)
+        if row is None:
+            return
+        if row.version != job.version:
+            row.ticket = ""
+            release(row, clock.now(), attempt=0)
+            return
+        push = _sent(s, row, job.version)
+        if results is None:
+            _look_again(s, job, row, push)
+        elif not results:
+            outcome.holds(s, row, push)
+            release(row, None, attempt=0)
+        elif results[0].verdict is PushVerdict.AGAIN:
+            row.ticket = ""
+            release(row, clock.now() + document.AGAIN_AFTER, attempt=row.attempt + 1)
+        else:
+            outcome.refused(s, row, push, results[0])
+            release(row, None, attempt=0)
+
+
+def _look_again(s: Session, job: Job, row: Listing, push: ListingPush) -> None:
+    """Later, less and less often; pushed once more now and then, and given up at last."""
+    if row.attempt + 1 >= LOOKS * PUSHES:
+        outcome.refused(s, row, push, PushResult("", row.sku, PushVerdict.REFUSED, "", "not_taken"))
+        release(row, None, attempt=0)
+        return
+    if (row.attempt + 1) % LOOKS == 0:
+        row.ticket = ""  # taken and never seen: pushed once more
+    release(row, clock.now() + job.selling.results_after * (1 + row.attempt % LOOKS), attempt=row.attempt + 1)
+
+
 def _looked(job: Job, there: RemoteListing) -> None:
     """What the marketplace has some time after it accepted a push."""
     with db.writing() as s:
@@ -298,13 +345,8 @@ def _looked(job: Job, there: RemoteListing) -> None:
             words = " ".join(there.problems)
             outcome.refused(s, row, push, PushResult("", row.sku, PushVerdict.REFUSED, words))
             release(row, None, attempt=0)
-        elif row.attempt + 1 < LOOKS * PUSHES:
-            if (row.attempt + 1) % LOOKS == 0:
-                row.ticket = ""  # taken and never seen: pushed once more
-            release(row, clock.now() + job.selling.results_after * (1 + row.attempt % LOOKS), attempt=row.attempt + 1)
         else:
-            outcome.refused(s, row, push, PushResult("", row.sku, PushVerdict.REFUSED, "", "not_taken"))
-            release(row, None, attempt=0)
+            _look_again(s, job, row, push)
 
 
 def _has(there: RemoteListing, push: ListingPush) -> bool:
