@@ -12,7 +12,6 @@ from marketplaces.channels.tradera import (
     login,
     market,
     orders,
-    push,
     repair,
     results,
     sellers,
@@ -53,7 +52,7 @@ class Tradera(Channel):
     app_id_key = "APP_ID"
     steps = repair.STEPS
     shipping = Shipping(needs_tracking=False, carries_tracking=False, edits=False, parts=False)
-    selling = Selling(document_from=1, document_most=results.MOST, results_after=timedelta(minutes=5))
+    selling = Selling(document_from=1, document_most=results.MOST, results_after=timedelta(minutes=5), tickets=True)
 
     def limits_of(self, keys: AppKeys) -> tuple[Limit, ...]:
         """As many calls a day as the operator says that Tradera grants."""
@@ -121,7 +120,7 @@ class Tradera(Channel):
 
     def push(self, line: Line, site: str, change: ListingChange) -> PushResult:
         """Stock at once, the price queued."""
-        return push.push(line, change)
+        return results.push_one(line, change)
 
     def push_document(self, line: Line, site: str, changes: Iterable[ListingChange]) -> str | tuple[PushResult, ...]:
         """Many changes in two calls."""

@@ -1,4 +1,4 @@
-"""Pushes price and stock of shop items, one or many in a call. What became of prices is `results`' business.
+"""The calls that push price and stock of shop items, one or many. What becomes of prices is `results`' business.
 
 Quantities are set while Tradera answers; prices are queued, each under the number of a request. Both calls name items by
 Tradera's own number, which came with the listing. Vendor: `PUT /v4/listings/shop-items/quantities` and `/prices`.
@@ -22,21 +22,6 @@ PATH = "/listings/shop-items"
 KRONA = 100  # minor units
 GONE = "not_found"
 FIELDS = {calls.PRICES: "price", calls.QUANTITIES: "quantity"}
-
-
-def push(line: Line, change: ListingChange) -> PushResult:
-    """One change: the stock first, which holds at once, then the price, which is queued."""
-    try:
-        queued, refused = send(line, [change])
-    except Rejected as error:
-        code = GONE if error.reason == GONE else error.code
-        return refusal(change, error.words, error.field, code)
-    if refused:
-        return refused[0]
-    if queued:
-        (number,) = queued
-        return PushResult(change.key, change.sku, PushVerdict.ACCEPTED, number)
-    return PushResult(change.key, change.sku, PushVerdict.APPLIED)
 
 
 def send(line: Line, changes: Iterable[ListingChange]) -> tuple[dict[str, str], list[PushResult]]:

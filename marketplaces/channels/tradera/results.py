@@ -1,4 +1,4 @@
-"""Many changes at once, and what became of the prices that Tradera queued. Pushing itself is `push`'s business.
+"""Changes one by one or many at once, and what became of the prices that Tradera queued. The calls are `push`'s business.
 
 Vendor: `GET /v4/listings/request-results`. A request that is still being worked on is not named; the code of one that is
 named is a bit field. The ticket holds the requests with our keys, and what was refused at once.
@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 from marketplaces.channel import Line
 from marketplaces.channels.tradera import calls
 from marketplaces.channels.tradera.answers import SHOP, nonsense
-from marketplaces.channels.tradera.push import send
+from marketplaces.channels.tradera.push import GONE, send
 from marketplaces.data import ListingChange, PushResult, PushVerdict
+from marketplaces.errors import Rejected
 from marketplaces.text import clean
 
 MOST = 100  # changes in one call
@@ -39,6 +40,24 @@ def push_all(line: Line, changes: Iterable[ListingChange]) -> str | tuple[PushRe
     queued, refused = send(line, changes)
     if not queued:
         return tuple(refused)
+    return _ticket(line, queued, refused)
+
+
+def push_one(line: Line, change: ListingChange) -> PushResult:
+    """One change: the stock, which holds at once, then the price, which is queued: the words are then its ticket."""
+    try:
+        queued, refused = send(line, [change])
+    except Rejected as error:
+        code = GONE if error.reason == GONE else error.code
+        return PushResult(change.key, change.sku, PushVerdict.REFUSED, error.words, code, error.field)
+    if refused:
+        return refused[0]
+    if queued:
+        return PushResult(change.key, change.sku, PushVerdict.ACCEPTED, _ticket(line, queued, []))
+    return PushResult(change.key, change.sku, PushVerdict.APPLIED)
+
+
+def _ticket(line: Line, queued: dict[str, str], refused: list[PushResult]) -> str:
     told = [[one.key, one.sku, one.words, one.code, one.field] for one in refused]
     since = line.now().isoformat(timespec="seconds")
     return json.dumps({"since": since, "queued": queued, "refused": told}, separators=(",", ":"), ensure_ascii=False)
