@@ -130,12 +130,16 @@ class Played:
         end = NOW - timedelta(days=1) if ended else NOW + timedelta(days=300)
         return Credentials(
             secrets=dict(self.facts["secrets"]),
-            public=dict(self.facts.get("public", {"seller_id": self.facts["seller_id"]})),
+            public=self.public(),
             access_token=access,
             access_expires_at=NOW + timedelta(minutes=50) if access else None,
             authorised_at=NOW - timedelta(days=30),
             expires_at=end if self.facts.get("ends") else None,
         )
+
+    def public(self) -> dict[str, str]:
+        """What may be shown of the credentials."""
+        return dict(self.facts.get("public", {"seller_id": self.facts["seller_id"]}))
 
     def line(self, credentials: Credentials | None = None) -> Line:
         """A line for the vectors' seller."""

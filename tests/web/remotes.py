@@ -14,6 +14,8 @@ from tests.channels.calls import CALLS, spoken
 from tests.channels.double import Row, played, wire
 from tests.unit.marketplaces.rawserver import RawServer
 
+_given: set[str] = set()
+
 
 @dataclass
 class Remote:
@@ -55,7 +57,12 @@ def ways(key: str, *calls: str) -> Mapping[str, Row]:
 
 
 def alike(sample: str) -> str:
-    """Another id of the same shape: letters stay letters, digits digits, the first sign as it is."""
+    """Another id of the same shape, never the same twice: letters stay letters, digits digits, the first sign as it is."""
     kinds = (string.digits, string.ascii_uppercase, string.ascii_lowercase)
-    made = [next((random.choice(kind) for kind in kinds if sign in kind), sign) for sign in sample[1:]]
-    return sample[0] + "".join(made)
+    while True:
+        made = sample[0] + "".join(
+            next((random.choice(kind) for kind in kinds if sign in kind), sign) for sign in sample[1:]
+        )
+        if made != sample and made not in _given:
+            _given.add(made)
+            return made
