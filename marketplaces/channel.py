@@ -197,7 +197,7 @@ class Selling:
     documents: int = 0
     documents_within: timedelta = timedelta(0)
     results_after: timedelta = timedelta(0)
-    tickets: bool = False  # the words of an accepted push are a ticket for `document_results`; else the listing is looked at
+    tickets: bool = False  # the words of an accepted push are a ticket for `document_results`; else a look tells
 
 
 class Channel(ABC):
