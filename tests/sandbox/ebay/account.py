@@ -48,5 +48,15 @@ def _policies(gate: Gate, user: User) -> Response:
         return refusal(400, 20401, "Missing field marketplace_id.", "API_ACCOUNT")
     offers = gate.users.part["offers"][user["user_id"]].values()
     sells = site == user["site"] or any(one["marketplaceId"] == site for one in offers)
-    policy = {"fulfillmentPolicyId": "6196932000", "name": "Standard", "marketplaceId": site}
+    policy = {
+        "fulfillmentPolicyId": "6196932000",
+        "name": "Standard",
+        "marketplaceId": site,
+        "categoryTypes": [{"name": "ALL_EXCLUDING_MOTORS_VEHICLES"}],
+        "globalShipping": False,
+        "pickupDropOff": False,
+        "freightShipping": False,
+        "localPickup": False,
+        "shippingOptions": [],
+    }
     return answer(200, {"total": int(sells), "fulfillmentPolicies": [policy] if sells else []})
