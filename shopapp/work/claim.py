@@ -242,13 +242,15 @@ def drain(
     handled = 0
     kinds = list(works)
     running: Running = {}
+    looks = _Looks()
     idle_since: float | None = None
     with ExitStack() as stack:
         pools = {work: stack.enter_context(ThreadPoolExecutor(work.threads, f"drain-{work.name}")) for work in kinds}
         while clock.monotonic() < ends and not (stop and stop.is_set()):
             found = 0
-            for work, room in _with_room(pools, running):
+            for work, room in _with_room(pools, running, looks):
                 claims = _claim_more(work, room, running)
+                looks.claimed(work, len(claims) >= room)
                 found += len(claims)
                 running.update({pools[work].submit(run, work, mine): (work, mine) for mine in claims})
             if running:
@@ -275,14 +277,42 @@ def _more_comes(kinds: list[Work], until: float, stop: threading.Event | None) -
     return False
 
 
-def _with_room(kinds: Iterable[Work], running: Running) -> list[tuple[Work, int]]:
+@dataclass(slots=True)
+class _Looks:
+    """Of which kinds a drain knows that more waits, and when it saw last that nothing did."""
+
+    more: set[Work] = field(default_factory=set)
+    nothing_at: dict[Work, float] = field(default_factory=dict)
+
+    def claimed(self, work: Work, as_many_as_wanted: bool) -> None:
+        """A claim tells whether more may wait."""
+        if as_many_as_wanted:
+            self.more.add(work)
+        else:
+            self.more.discard(work)
+            self.nothing_at[work] = clock.monotonic()
+
+    def worth(self, work: Work) -> bool:
+        """Whether to look again while others are under way: a busy drain would ask with each row that is done."""
+        return work in self.more or clock.monotonic() - self.nothing_at.get(work, -LOOK) >= LOOK
+
+
+def _with_room(kinds: Iterable[Work], running: Running, looks: _Looks) -> list[tuple[Work, int]]:
     """The kinds of which rows wait and more can be worked on, and how many more."""
     under_way = Counter(work for work, _ in running.values())
     rooms = {work: min(BATCH, work.threads + SPARE - under_way[work]) for work in kinds}
     # A transaction for one or two rows is not worth it while others are under way.
-    wanted = [work for work, room in rooms.items() if room >= SPARE or not running]
-    with db.reading() as s:
-        return [(work, max(1, rooms[work])) for work in waiting(s, wanted)]
+    wanted = [work for work, room in rooms.items() if not running or (room >= SPARE and looks.worth(work))]
+    found = [work for work in wanted if work in looks.more]
+    unsure = [work for work in wanted if work not in looks.more]
+    if unsure:
+        with db.reading() as s:
+            seen = waiting(s, unsure)
+        for work in unsure:
+            if work not in seen:
+                looks.claimed(work, False)
+        found += seen
+    return [(work, max(1, rooms[work])) for work in wanted if work in found]
 
 
 def _claim_more(work: Work, room: int, running: Running) -> list[Claim]:
