@@ -186,7 +186,8 @@ class Selling:
 
     It holds `document_most` changes at most, whose SKUs and product types have `document_room` bytes together (0: as
     many as they like), and an account may send `documents` of them (0: any number) within `documents_within`.
-    `results_after` is how long the answer to a single push may take before it is asked for.
+    `results_after` is how long the answer to a single push may take before it is asked for. `gathers`: a single push is as
+    slow and as rare as a document, so that a change waits for the next one unless it is urgent.
     """
 
     price: bool = True
@@ -198,6 +199,7 @@ class Selling:
     documents_within: timedelta = timedelta(0)
     results_after: timedelta = timedelta(0)
     tickets: bool = False  # the words of an accepted push are a ticket for `document_results`; else a look tells
+    gathers: bool = False
 
 
 class Channel(ABC):

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal, null, or_, select, update
+from sqlalchemy import literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from marketplaces.channel import Selling
@@ -22,7 +22,7 @@ from marketplaces.money import Money
 from marketplaces.text import clean
 from shopapp import clock, verdict
 from shopapp.accounts import line
-from shopapp.listings import outcome, rules, runs, waiting
+from shopapp.listings import batching, outcome, waiting
 from shopapp.logs import context, event, redact
 from shopapp.records import db
 from shopapp.records.db import Moment
@@ -44,74 +44,7 @@ CALL = "push_document"
 BATCH = 1_000  # listings in one transaction
 LOOK = timedelta(seconds=60)  # between two looks at a document under way, where the channel wants no longer pause
 AGAIN_AFTER = timedelta(minutes=5)  # until what a marketplace could not do just then is pushed once more
-COUNT_EVERY = 5.0  # seconds of this process between two counts of what waits on a site
 NOT_DONE = (PushVerdict.REFUSED, PushVerdict.AGAIN)
-SULK = timedelta(hours=1)  # no document after one that was given up as a whole
-_counted: dict[tuple[int, str], float] = {}
-
-
-def takes_over(s: Session, account: Account, selling: Selling, site: str) -> bool:
-    """Whether so much waits on this site that a document has just been begun for it."""
-    if not selling.document_from or rules.of(s, account.id).dry_run:
-        return False
-    key, now = (account.id, site), clock.monotonic()
-    if now - _counted.get(key, -COUNT_EVERY) < COUNT_EVERY:
-        return False
-    if len(_counted) > BATCH:
-        _counted.clear()
-    _counted[key] = now
-    some = select(Listing.id).where(*_waiting(account.id, site)).limit(selling.document_most).subquery()
-    waits = s.scalar(select(func.count()).select_from(some)) or 0
-    if waits < selling.document_from or (waits < selling.document_most and _more_come(s, account)):
-        return False
-    if _not_now(s, account, site) or _too_many(s, account, selling):
-        return False
-    moment = clock.now()
-    s.add(ListingFeed(shop_id=account.shop_id, account_id=account.id, site=site, sent_at=moment, due_at=moment))
-    return True
-
-
-def _waiting(account_id: int, site: str) -> list[ColumnElement[bool]]:
-    now = clock.now()
-    free = or_(Listing.lease_until.is_(None), Listing.lease_until < now)
-    wished = or_(Listing.price_minor.is_not(None), Listing.quantity.is_not(None))
-    mine = [Listing.account_id == account_id, Listing.site == site, Listing.due_at <= now, free, wished]
-    open_ = (ListingPush.listing_id == Listing.id, ListingPush.state == PushState.SENT)
-    under_way = select(ListingPush.id).join(ListingFeed, ListingFeed.id == ListingPush.feed_id)
-    under_way = under_way.where(*open_, ListingFeed.state == PushState.SENT)
-    return [
-        *mine,
-        or_(Listing.sent_version == Listing.acked_version, ~under_way.exists()),
-        Listing.urgent.is_(False),
-        Listing.ticket == "",
-        Listing.version > Listing.acked_version,
-        Listing.status != ListingStatus.UPDATE_ERROR,
-    ]
-
-
-def _more_come(s: Session, account: Account) -> bool:
-    """Whether a run is making wishes right now: documents are few, so that one is sent when it is full, or all is there."""
-    making = (ListingRun.kind.in_(runs.KINDS), ListingRun.state == RunState.RUNNING, ListingRun.due_at <= clock.now())
-    return (
-        s.execute(select(ListingRun.id).where(ListingRun.account_id == account.id, *making).limit(1)).first()
-        is not None
-    )
-
-
-def _not_now(s: Session, account: Account, site: str) -> bool:
-    """One that is still being gathered, or one that was given up lately."""
-    gathering = (ListingFeed.state == PushState.SENT) & (ListingFeed.ticket == "")
-    given_up = (ListingFeed.state == PushState.REFUSED) & (ListingFeed.sent_at > clock.now() - SULK)
-    mine = (ListingFeed.account_id == account.id, ListingFeed.site == site)
-    return s.execute(select(ListingFeed.id).where(*mine, or_(gathering, given_up)).limit(1)).first() is not None
-
-
-def _too_many(s: Session, account: Account, selling: Selling) -> bool:
-    """Whether the account has lately sent as many documents as it may, to whatever site."""
-    since = clock.now() - selling.documents_within
-    lately = (ListingFeed.account_id == account.id, ListingFeed.sent_at > since)
-    sent = s.scalar(select(func.count(ListingFeed.id)).where(*lately)) or 0
-    return 0 < selling.documents <= sent
 
 
 def due_feed(mine: Claim) -> None:
@@ -172,7 +105,9 @@ def _gather(mine: Claim, account: Account, site: str, selling: Selling) -> bool:
                 return False
             room = selling.document_most - feed.messages
             named = (Listing.id, Listing.sku, Listing.product_type)
-            some = select(*named).where(*_waiting(account.id, site)).order_by(Listing.due_at, Listing.id)
+            some = (
+                select(*named).where(*batching.waiting(account.id, site, selling)).order_by(Listing.due_at, Listing.id)
+            )
             some = some.limit(max(0, min(BATCH, room)))
             if db.locks_rows(s):
                 some = some.with_for_update(key_share=True, skip_locked=True, of=Listing)
@@ -271,9 +206,9 @@ def _sent(mine: Claim, ticket: str, selling: Selling) -> None:
 def _answered(mine: Claim, account: Account, site: str, selling: Selling, came: tuple[PushResult, ...]) -> None:
     """All results came with the answer. What waits still goes on at once, since nothing is being waited for."""
     _finish(mine, {one.key: one for one in came})
-    _counted.pop((account.id, site), None)
+    batching.forget(account.id, site)
     with db.writing() as s:
-        takes_over(s, s.get_one(Account, account.id), selling, site)
+        batching.takes_over(s, s.get_one(Account, account.id), selling, site)
 
 
 # --- follow -----------------------------------------------------------------------------------------------------------

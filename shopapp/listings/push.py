@@ -21,7 +21,7 @@ from marketplaces.errors import Rejected, RemoteError, Transient
 from marketplaces.money import Money
 from shopapp import clock, verdict
 from shopapp.accounts import line
-from shopapp.listings import document, outcome, rules, waiting
+from shopapp.listings import batching, document, outcome, rules, waiting
 from shopapp.logs import context, event
 from shopapp.records import db
 from shopapp.records.models import (
@@ -133,8 +133,11 @@ def _begin(mine: Claim) -> Job | None:
             if _in_open_feed(s, row):
                 release(row, None)  # the end of the document makes it due again
                 return None
-            if document.takes_over(s, account, channel.selling, row.site):
+            if batching.takes_over(s, account, channel.selling, row.site):
                 release(row, row.due_at)
+                return None
+            if batching.puts_off(s, account, channel.selling, row.site):
+                release(row, clock.now() + document.LOOK)  # the document that is made meanwhile takes it along
                 return None
         return _intend(s, row, account, channel, mine)
 

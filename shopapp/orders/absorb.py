@@ -250,7 +250,7 @@ def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep, li
         case SaleState.PAYMENT:
             outcome.hold(s, row, HeldReason.PAYMENT)
         case SaleState.ACCEPTANCE:
-            _await(s, row, account)
+            outcome.await_word(s, row, account)
         case SaleState.UNKNOWN:
             outcome.hold(s, row, HeldReason.UNKNOWN)
         case SaleState.SHIPPED if not sweep.backfill:
@@ -258,19 +258,6 @@ def _new(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep, li
         case SaleState.READY | SaleState.SHIPPED:
             row.due_at = clock.now()
             row.first_send = sweep.trusted is not None and order.created_at > sweep.trusted
-
-
-def _await(s: Session, row: Order, account: Account) -> None:
-    """It waits for the seller's acceptance, which is given at once where the rule says so (see `accept`)."""
-    was_due = row.due_at
-    outcome.hold(s, row, HeldReason.ACCEPTANCE)
-    channel = registry().get(account.channel)
-    if channel is None or not channel.accepts:
-        return
-    if row.accept_asked_at is None and not row.backfill and rules.of(s, account.id).accept_orders:
-        row.accept_asked_at = clock.now()
-    if row.accept_asked_at is not None:
-        row.due_at = was_due or clock.now()
 
 
 def _shipped_there(s: Session, order: Sale, account: Account) -> bool:
@@ -354,7 +341,7 @@ def _renew(s: Session, row: Order, order: Sale, account: Account, sweep: Sweep, 
             outcome.hold(s, row, HeldReason.PAYMENT)
         case SaleState.ACCEPTANCE:
             outcome.settle(s, row, "waits_for_acceptance")
-            _await(s, row, account)
+            outcome.await_word(s, row, account)
         case SaleState.UNKNOWN:
             outcome.settle(s, row, "unknown_state")
             outcome.hold(s, row, HeldReason.UNKNOWN)

@@ -13,8 +13,10 @@ from typing import Any, Literal
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
+from marketplaces.channels import registry
 from marketplaces.data import Money
 from shopapp import clock
+from shopapp.accounts import rules
 from shopapp.alerts import incidents
 from shopapp.logs import event, redact
 from shopapp.orders import stored
@@ -89,6 +91,19 @@ def hold(s: Session, row: Order, reason: HeldReason) -> None:
     if reason == HeldReason.UNKNOWN:
         params = {**naming(s, row), "remote_state": row.remote_state}
         incidents.open_(s, row.shop_id, HELD_UNKNOWN, subject(row), params, row.remote_state)
+
+
+def await_word(s: Session, row: Order, account: Account) -> None:
+    """It waits for the seller's acceptance, which is given at once where the rule says so (see `accept`)."""
+    was_due = row.due_at
+    hold(s, row, HeldReason.ACCEPTANCE)
+    channel = registry().get(account.channel)
+    if channel is None or not channel.accepts:
+        return
+    if row.accept_asked_at is None and not row.backfill and rules.of(s, account.id).accept_orders:
+        row.accept_asked_at = clock.now()
+    if row.accept_asked_at is not None:
+        row.due_at = was_due or clock.now()
 
 
 def settle(s: Session, row: Order, how: str) -> None:

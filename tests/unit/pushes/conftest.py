@@ -12,7 +12,7 @@ from shopapp import clock, runtime
 from shopapp.accounts import line
 from shopapp.config import Config
 from shopapp.keys import fresh_key
-from shopapp.listings import document
+from shopapp.listings import batching
 from shopapp.plans import entitlements
 from shopapp.records import db, vault
 from shopapp.records.models import Shop
@@ -40,7 +40,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     runtime.setup(config)
     vault.configure(config.encryption_keys)
     bell.configure("", "")
-    document._counted.clear()
+    batching._counted.clear()
     line._http.cache_clear()
     engine = create_engine(f"sqlite:///{tmp_path}/p.db")
     db.use(engine)

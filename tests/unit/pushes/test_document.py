@@ -18,7 +18,7 @@ from marketplaces.channels.amazon import feeds
 from marketplaces.data import ListingChange
 from marketplaces.money import Money
 from shopapp import clock
-from shopapp.listings import document, outcome, runs
+from shopapp.listings import batching, document, outcome, runs
 from shopapp.records import db
 from shopapp.records.models import Account, Listing, ListingFeed, ListingRun, ListingStatus, RunKind
 from shopapp.work import claim
@@ -163,7 +163,7 @@ def test_a_document_waits_for_the_run_that_still_makes_wishes(scene: Scene) -> N
     assert _feeds() == []
     with db.writing() as s:
         s.get_one(ListingRun, run_id).due_at = clock.now() + HOUR  # it crashed: nobody waits for it
-    document._counted.clear()
+    batching._counted.clear()
     _begin(scene)
     assert [feed.messages for feed in _feeds()] == [29]
 
@@ -179,7 +179,7 @@ def test_a_document_has_only_so_much_room_and_an_account_so_many_of_them(
     _begin(scene)
     assert len(scene.counter.feeds) == 1
     scene.wait(3601)
-    document._counted.clear()
+    batching._counted.clear()
     _begin(scene)
     assert len(scene.counter.feeds) == 2
 
