@@ -256,10 +256,7 @@ class Channel(ABC):
         return self.limits
 
     def realm(self, key: str) -> Realm:
-        """The declared realm `key`; KeyError when the channel has none of that name.
-
-        A channel of instances has as many as there are hosts; nothing but a plain host name is one.
-        """
+        """The declared realm `key`, of a channel of instances any plain host name; KeyError for anything else."""
         if self.instance and plain_host(key):
             return Realm(key, key)
         for realm in self.realms:

@@ -22,8 +22,9 @@ PARTS = (
     "tests.sandbox.mailbox",
     "tests.sandbox.fx",
     "tests.sandbox.amazon",
-    "tests.sandbox.ebay",
     "tests.sandbox.tradera",
+    "tests.sandbox.ebay",
+    "tests.sandbox.mirakl",
     "tests.sandbox.shopify",
     "tests.sandbox.admin",
 )

@@ -54,6 +54,7 @@ class Mirakl(Channel):
         documents=2,
         documents_within=timedelta(minutes=5),
         results_after=timedelta(minutes=2),
+        gathers=True,
     )
 
     def hosts(self, keys: AppKeys, realm: str = "") -> tuple[str, ...]:
