@@ -72,6 +72,7 @@ def first_order(live: Chapter) -> None:
     frame = seat.open("/")
     live.look("first")
     frame.locator("s-button[slot=primary-action][variant=primary]").click()
+    seat.lands("/accounts/new").locator("s-button[href='/accounts/new/amazon']").click()
     frame = seat.lands("/accounts/new/amazon")
     live.look("new")
     frame.locator("#login s-button[type=submit]").click()
