@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 _heeded: dict[str, tuple[str, int]] = {}  # bucket -> rate that was told to it, and in which ten minutes
 HEED_SECONDS, HEED_MOST = 600, 10_000  # a stated rate is told to the bucket once in so long, for so many buckets
 PATIENCE = 1.0  # seconds of the wall that a thread may wait for a permit
+IN_TURN = 0.1  # and where it has a place in a line, which nobody loses by going away: other rows want the thread
 
 
 def draw(bucket: Bucket, spare: int = 0, turn: Turn = Turn.URGENT) -> None:
@@ -46,19 +47,19 @@ def permit(key: str, rate: str, burst: int, spare: int = 0) -> None:
     """
     burst = max(1, burst - 1)
     reserve = max(0, min(spare, burst - 1))
-    _take(lambda: pace.take(key, float(rate), burst, reserve=reserve))
+    _take(lambda: pace.take(key, float(rate), burst, reserve=reserve), PATIENCE)
 
 
 def permit_in_turn(bucket: Bucket, turn: Turn) -> None:
     """Take a permit from a bucket that many accounts draw from, when it is the turn of its share. As `permit` otherwise."""
     burst = max(1, bucket.burst - 1)
-    _take(lambda: turns.take(bucket.key, bucket.share, turn, float(bucket.rate), burst))
+    _take(lambda: turns.take(bucket.key, bucket.share, turn, float(bucket.rate), burst), IN_TURN)
 
 
-def _take(ask: Callable[[], float]) -> None:
+def _take(ask: Callable[[], float], patience: float) -> None:
     if db.open_transactions():
         raise RuntimeError("a marketplace is called inside a transaction")
-    ends = clock.monotonic() + PATIENCE
+    ends = clock.monotonic() + patience
     try:
         # Of many that wait for the same permit one gets it: the others wait on, which costs less than to come back.
         while (wait := ask()) > 0:

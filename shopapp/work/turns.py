@@ -34,8 +34,9 @@ end
 local place = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[4]))
 if not place then place = kind * 1e12 + redis.call('HINCRBY', KEYS[1], 'places', 1) end
 local missing = redis.call('ZCOUNT', KEYS[2], '-inf', string.format('(%.0f', place)) + 1 + reserve - tokens
--- How much those of more urgent kinds have lately taken: what is left of the rate is what the others wait for.
-local memory = 50000 / rate
+-- How much those of more urgent kinds have lately taken: what is left of the rate is what the others wait for. They are
+-- called a tenth too early: should more be left than was thought, it is not left lying, and who is early is told again.
+local memory = 200000 / rate
 local before, before_at = tonumber(b[5]) or 0, tonumber(b[6]) or now
 before = before * math.exp(-math.max(0, now - before_at) / memory)
 local wait = 0
@@ -45,8 +46,11 @@ if blocked <= now and missing <= 0 then
   if kind < 3 then before = before + 1 end
 else
   local left = rate
-  if kind == 3 then left = math.max(rate / 10, rate - before * 1000 / memory) end
+  if kind == 3 then left = math.max(rate / 10, rate - before * 1000 / memory) / 0.9 end
   wait = math.max(1, math.ceil(math.max(0, missing) * 1000 / left) + math.max(0, blocked - now))
+  -- Nobody is told to come sooner than those before it: they were told when less seemed to be left.
+  local next_to = redis.call('ZREVRANGEBYSCORE', KEYS[2], string.format('(%.0f', place), '-inf', 'LIMIT', 0, 1)[1]
+  if next_to then wait = math.max(wait, tonumber(redis.call('ZSCORE', KEYS[3], next_to)) - tonumber(ARGV[6]) - now + 1) end
   redis.call('ZADD', KEYS[2], place, ARGV[4])
   redis.call('ZADD', KEYS[3], now + wait + tonumber(ARGV[6]), ARGV[4])
 end

@@ -20,12 +20,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from shopapp.process import die_with_parent
-from tests.bench.sales import EACH, FULL, GOLDEN, Sales
+from tests.bench import ebay
+from tests.bench.sales import EACH, FULL, GOLDEN, OLD, Sales
 
 DE = "A1PA6795UKMFR9"
 PAGE = 100
 AMAZON_RATE, AMAZON_BURST = 0.0056, 20
-OLD = 5 * 10**12  # numbers from which on they are those of a seller's older list
 COSTS = {"OrderCreate": 10, "VariantsBySku": 35, "OrdersOfPeriod": 24}
 FX = "<Cube time='2026-11-20'>" + "".join(
     f"<Cube currency='{name}' rate='1.1'/>" for name in ("USD", "GBP", "SEK", "PLN", "CZK", "DKK")
@@ -189,9 +189,9 @@ def _data(world: World, name: str, given: dict[str, Any]) -> dict[str, Any]:
 def _create(world: World, order: dict[str, Any]) -> dict[str, Any]:
     ref = order["metafields"][0]["value"]
     world.doubled += ref in world.refs
-    number = len(world.refs) + 1
-    world.refs[ref] = f"gid://shopify/Order/{number}"
-    if world.sales.every and (sold := int(ref.rsplit(":", 1)[1].replace("-", "")[3:])) < OLD:
+    world.refs[ref] = f"gid://shopify/Order/{len(world.refs) + 1}"
+    channel, number = ref.partition(":")[0], ref.rpartition(":")[2].replace("-", "")
+    if world.sales.every and (sold := int(number[3:] if channel == "amazon" else number)) < OLD:
         world.sales.made[sold] = world.virtual()
     world.last_created, world.last_created_virtual = time.time(), world.virtual()
     world.first_created = world.first_created or world.last_created
@@ -200,7 +200,12 @@ def _create(world: World, order: dict[str, Any]) -> dict[str, Any]:
         "shopMoney": paid["shopMoney"],
         "presentmentMoney": paid.get("presentmentMoney") or paid["shopMoney"],
     }
-    made = {"id": world.refs[ref], "name": f"#{number}", "createdAt": "2026-11-21T00:00:00Z", "totalPriceSet": paid}
+    made = {
+        "id": world.refs[ref],
+        "name": f"#{len(world.refs)}",
+        "createdAt": "2026-11-21T00:00:00Z",
+        "totalPriceSet": paid,
+    }
     return {"order": made, "userErrors": []}
 
 
@@ -210,14 +215,12 @@ def amazon(world: World, seller: str, query: dict[str, list[str]]) -> tuple[int,
     world.seen.setdefault(seller, time.time())
     now = world.virtual()
     world.first_search, world.last_search = world.first_search or time.time(), time.time()
-    bucket = world.shared or world.sellers.setdefault(seller, Bucket(AMAZON_BURST, AMAZON_RATE, AMAZON_BURST, now))
+    bucket = world.sellers.setdefault(seller, Bucket(AMAZON_BURST, AMAZON_RATE, AMAZON_BURST, now))
     stated = [f"x-amzn-RateLimit-Limit: {AMAZON_RATE}", f"x-amzn-RequestId: {world.calls['searchOrders']}"]
     if not bucket.take(1, now):
         world.refused.append(now)
         world.sales.refused += 1
         return 429, {"errors": [{"code": "QuotaExceeded", "message": "You exceeded your quota"}]}, stated
-    if world.shared:
-        stated = stated[1:]
     if world.sales.every:
         return 200, traded(world, int(seller.removeprefix("SELLER")), query, now), stated
     here = datetime.fromtimestamp(now, UTC)
@@ -253,6 +256,21 @@ def traded(world: World, seller: int, query: dict[str, list[str]], now: float) -
     return {"orders": found, "lastUpdatedBefore": _stamp(datetime.fromtimestamp(now - sales.lag, UTC))}
 
 
+def ebay_orders(world: World, seller: str, query: dict[str, list[str]]) -> tuple[int, dict[str, Any], list[str]]:
+    """One getOrders; all sellers draw from one quota."""
+    now = world.virtual()
+    if world.shared is None:
+        world.shared = Bucket(ebay.BURST, ebay.QUOTA / 86_400, ebay.BURST, now)
+    if not world.shared.take(1, now):
+        world.sales.refused += 1
+        return (
+            429,
+            {"errors": [{"errorId": 2001, "domain": "ACCESS", "category": "REQUEST", "message": "Too many"}]},
+            [],
+        )
+    return 200, ebay.answer(world.sales, seller, query, now), []
+
+
 def _sold(number: int, at: float) -> dict[str, Any]:
     return amazon_order(number, datetime.fromtimestamp(at, UTC), f"SKU-{number % 50}")
 
@@ -261,8 +279,7 @@ def begin(world: World, level: float) -> dict[str, Any]:
     """Forget what was asked so far; every bucket holds so much, a seller's own up to one more."""
     world.sales.begin()
     now = world.virtual()
-    if world.shared:
-        world.shared.level, world.shared.at = level, now
+    world.shared = Bucket(ebay.BURST, ebay.QUOTA / 86_400, level, now)
     for name in world.sellers:
         part = int(name.removeprefix("SELLER")) * GOLDEN % 1
         world.sellers[name] = Bucket(AMAZON_BURST, AMAZON_RATE, level + part, now)
@@ -318,6 +335,8 @@ class Line(asyncio.Protocol):
             return shopify(self.world, headers["host"], body)
         if parts.path.endswith("/orders"):
             return amazon(self.world, headers["x-amz-access-token"], parse_qs(parts.query))
+        if parts.path == ebay.PATH:
+            return ebay_orders(self.world, headers["authorization"].removeprefix("Bearer "), parse_qs(parts.query))
         if parts.path == "/fx":
             return 200, FX, []
         # Neither reports nor listings: as where the role is missing.
@@ -354,14 +373,12 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=0.0, help="seconds between two sales of a seller")
     parser.add_argument("--lag", type=float, default=120.0, help="seconds until a sale can be seen")
     parser.add_argument("--pages", type=int, default=0, help="of the older list of a seller that sells")
-    parser.add_argument("--shared", type=float, default=0.0, help="searches a second that all sellers share")
-    parser.add_argument("--burst", type=float, default=0.0, help="of these")
     args = parser.parse_args()
     die_with_parent()
     sales = Sales(args.epoch, args.every, args.lag, args.pages)
-    shared = Bucket(args.burst, args.shared, args.burst, args.epoch) if args.shared else None
-    world = World(args.scale, args.size, args.restore, args.orders, args.busy, args.epoch, args.delay, sales, shared)
-    asyncio.run(serve(world))
+    asyncio.run(
+        serve(World(args.scale, args.size, args.restore, args.orders, args.busy, args.epoch, args.delay, sales))
+    )
     return 0
 
 

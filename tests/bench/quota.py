@@ -1,9 +1,9 @@
 """`python -m tests.bench quota`: 1 to 1,000 accounts on real buckets: how late sales are, how much is used, how fairly.
 
-Each size runs twice on a scaled clock: with a limit for each account, and with a quota that all accounts share. Half of the
-accounts (the only one, if it is one) fetch older orders meanwhile. A sale may come as late as the marketplace lets it: the
-time until it can be seen and the interval at which the quota lets its account be polled, both printed. What we add to that
-ourselves is measured on an unscaled clock.
+Each size runs twice on a scaled clock: with a limit for each account (Amazon), and with a quota that all share (eBay).
+Half of the accounts (the only one, if it is one) fetch older orders meanwhile. A sale may come as late as the marketplace
+lets it: the time until it can be seen and the interval at which the quota lets its account be polled, both printed. What
+we add to that ourselves is measured on an unscaled clock.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from itertools import pairwise
 from typing import Any
 
 import requests
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, update
 
-from marketplaces.channels.amazon import CHANNEL, calls
+from marketplaces.channel import Channel, Limit
+from marketplaces.channels import registry
 from shopapp import clock
 from shopapp.orders import backfill, cadence
 from shopapp.records import db
-from shopapp.records.models import Account
+from shopapp.records.models import Account, Backfill
 from shopapp.work import bell, pace, schedule, turns
-from tests.bench import shared
 from tests.bench import stage as ground
 from tests.bench.sales import EACH, GOLDEN
-from tests.bench.stage import Stage
+from tests.bench.stage import AMAZON, EBAY, Stage, Where
 from tests.stage.postgres import Postgres
 
 SIZES = (1, 10, 100, 1000)
 FETCHING = 200  # accounts at most that fetch older orders
-LAG = 120.0  # seconds until a sale can be seen
+LAGS = {"amazon": 120.0, "ebay": 0.0}  # seconds until a sale can be seen there
 OURS = 5.0  # seconds that we may add ourselves
 UNSCALED = (10, 100)  # accounts whose sales are timed on the wall
 
@@ -48,6 +48,28 @@ class Trial:
     scale: float
     seconds: float
     every: float
+
+    @property
+    def where(self) -> Where:
+        """Where its sellers sell."""
+        return EBAY if self.kind == "shared" else AMAZON
+
+    @property
+    def channel(self) -> Channel:
+        """The channel of that site."""
+        return registry()[self.where.channel]
+
+    @property
+    def limit(self) -> Limit:
+        """What its searches draw from."""
+        limit = cadence.search_limit(self.channel)
+        assert limit is not None
+        return limit
+
+    @property
+    def lag(self) -> float:
+        """Seconds until a sale can be seen. On the wall there is none: it is not ours."""
+        return 0.0 if self.kind == "wall" else LAGS[self.where.channel]
 
     @property
     def fetching(self) -> int:
@@ -74,7 +96,7 @@ class Seen:
     @property
     def floor(self) -> float:
         """The longest that a sale takes if we took no time at all. Half as many polls leave room for older orders."""
-        return self.quiet * (2 if self.slowed else 1) + (0 if self.trial.kind == "wall" else LAG)
+        return self.quiet * (2 if self.slowed else 1) + self.trial.lag
 
     def judged(self) -> range:
         """Whose sales are timed: of accounts with limits of their own those that are polled as always."""
@@ -125,27 +147,24 @@ def plan(kind: str, accounts: int, *, tiny: bool = False) -> Trial:
         return Trial(
             kind, accounts, scale, {1: 2400.0, 10: 2400.0, 100: 900.0}.get(accounts, 640.0), accounts * 1.5 + 20
         )
-    return Trial(kind, accounts, min(60.0, 30.0 * accounts), max(500.0, accounts * 2.6), accounts * 4.0 + 20)
+    return Trial(kind, accounts, min(60.0, 40.0 * accounts), max(800.0, accounts * 2.6), accounts * 4.0 + 20)
 
 
 def _trial(args: argparse.Namespace, trial: Trial, server: Postgres | None) -> dict[str, float | str]:
-    limit = shared.share() if trial.kind == "shared" else None
-    remote: dict[str, float] = {"every": trial.every, "pages": 1_000_000, "lag": 0 if trial.kind == "wall" else LAG}
-    if limit:
-        remote |= {"shared": shared.QUOTA / 86_400, "burst": shared.BURST}
+    remote: dict[str, float] = {"every": trial.every, "pages": 1_000_000, "lag": trial.lag}
     with ground.stage(args, scale=trial.scale, server=server, **remote) as here:
         if trial.kind == "wall":
             here.env["POLL_SECONDS"] = "1" if args.tiny else "10"
-        made = ground.accounts(ground.shops(max(1, trial.accounts // 2)), trial.accounts)
-        with _product(here, "tests.bench.shared" if limit else "shopapp.cli"):
+        made = ground.accounts(ground.shops(max(1, trial.accounts // 2)), trial.accounts, where=trial.where)
+        with _product(here):
             return _measured(here, trial, [account_id for account_id, _, _ in made])
 
 
 @contextmanager
-def _product(here: Stage, module: str) -> Iterator[None]:
+def _product(here: Stage) -> Iterator[None]:
     with ExitStack() as stack:
         commands = (("worker", "--queue", "bulk"), ("worker", "--queue", "now"), ("scheduler",))
-        started = [stack.enter_context(here.process(module, *command)) for command in commands]
+        started = [stack.enter_context(here.process("shopapp.cli", *command)) for command in commands]
         ends = time.time() + 90
         while bell.connection().scard("rq:workers") < 2 or bell.recall(schedule.HEARTBEAT) is None:
             if time.time() > ends:
@@ -170,11 +189,18 @@ def _interval(here: Stage, trial: Trial) -> float:
     if trial.kind == "wall":
         return float(here.env["POLL_SECONDS"])
     with db.reading() as s:
-        return cadence.cadence(s, CHANNEL).quiet_every.total_seconds()
+        return cadence.cadence(s, trial.channel).quiet_every.total_seconds()
 
 
 def _begin(here: Stage, trial: Trial, ids: list[int], every: float) -> float:
-    """Spread the accounts over the interval, empty the buckets and let half of them fetch older orders; when that was."""
+    """Empty the buckets, spread the accounts over the interval and let half of them fetch older orders; when that was."""
+    for one in ids[: trial.fetching]:
+        with db.writing() as s:
+            account = s.get_one(Account, one)
+            row = backfill.start(s, account.shop_id, one, clock.now() - timedelta(days=20), "bench")
+            assert row is not None
+            row.state, row.due_at = "fetching", None  # the shop's own orders are not what this is about
+    _level(here, trial)
     now = clock.now()
     since = now - timedelta(minutes=10)
     spread = [now + timedelta(seconds=every * (number * GOLDEN % 1)) for number in range(len(ids))]
@@ -183,15 +209,9 @@ def _begin(here: Stage, trial: Trial, ids: list[int], every: float) -> float:
         table = Account.__table__
         changed = {"due_at": bindparam("at"), "polled_at": bindparam("now"), "cursor_at": bindparam("cursor")}
         s.connection().execute(table.update().where(table.c.id == bindparam("of")).values(changed), rows)
-    for one in ids[: trial.fetching]:
-        with db.writing() as s:
-            account = s.get_one(Account, one)
-            row = backfill.start(s, account.shop_id, one, now - timedelta(days=20), "bench")
-            assert row is not None
-            row.state = "fetching"  # the shop's own orders are not what this is about
-    _level(here, trial)
+        s.execute(update(Backfill).values(due_at=now))
     bell.ring("bulk")
-    return clock.now().timestamp()
+    return now.timestamp()
 
 
 def _level(here: Stage, trial: Trial) -> None:
@@ -200,9 +220,9 @@ def _level(here: Stage, trial: Trial) -> None:
         requests.get(f"{here.double}/control/begin?level=20", timeout=30)
         return
     if trial.kind == "shared":
-        left = turns.reserve(turns.Turn.BULK, shared.BURST - 1)
-        bell.connection().delete(*(f"{name}:amazon:searchOrders" for name in ("turns", "promises")))
-        pace.learn("amazon:searchOrders", left)
+        key, left = trial.limit.bucket(trial.channel.key).key, turns.reserve(turns.Turn.BULK, trial.limit.burst - 1)
+        bell.connection().delete(f"turns:{key}", f"promises:{key}")
+        pace.learn(key, left)
         requests.get(f"{here.double}/control/begin?level={left + 2}", timeout=30)
         return
     for number in range(trial.accounts):
@@ -257,7 +277,7 @@ def _calls(seen: Seen) -> dict[str, float | str]:
         return found
     names = sellers[: trial.fetching]
     pages = [fetches.get(name, []) for name in names]
-    permitted = float(calls.SEARCH_ORDERS.rate) * took
+    permitted = float(trial.limit.rate) * took
     used = asked
     if trial.kind == "own":
         permitted *= len(names)

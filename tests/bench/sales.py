@@ -14,6 +14,7 @@ from typing import Any
 EACH = 100_000  # numbers of a seller
 FULL = 50  # every so many-th page of the older list has an order
 GOLDEN = 0.6180339887
+OLD = 5 * 10**12  # numbers from which on they are those of a seller's older list
 
 
 @dataclass

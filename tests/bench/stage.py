@@ -178,6 +178,11 @@ def settings(database: str, queue_url: str, data: Path, double: str) -> dict[str
         "AMAZON_API_BASE": double,
         "AMAZON_LOGIN_BASE": double,
         "AMAZON_TOKEN_URL": f"{double}/token",
+        "EBAY_CLIENT_ID": "Bench-Benchmark-PRD-0",
+        "EBAY_CLIENT_SECRET": secrets.token_hex(16),
+        "EBAY_RUNAME": "Bench-Benchmark",
+        "EBAY_API_BASE": double,
+        "EBAY_LOGIN_BASE": double,
         "FX_RATES_URL": f"{double}/fx",
         "SHOPIFY_LOOPBACK": double.removeprefix("http://"),
         "PLAN_LIMITS": "scale=100000000",
@@ -204,7 +209,22 @@ def shops(count: int) -> list[int]:
         return [shop.id for shop in made]
 
 
-def accounts(shop_ids: list[int], count: int, due: list[datetime] | None = None) -> list[tuple[int, int, str]]:
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A site of a channel, on which sellers sell."""
+
+    channel: str
+    realm: str
+    site: str
+    name: str
+
+
+AMAZON, EBAY = Where("amazon", "eu", DE, "Amazon.de"), Where("ebay", "ebay", "EBAY_DE", "eBay.de")
+
+
+def accounts(
+    shop_ids: list[int], count: int, due: list[datetime] | None = None, where: Where = AMAZON
+) -> list[tuple[int, int, str]]:
     """Linked, importing sellers dealt out over the shops; (id, shop's id, seller) of each. `due` is when each is due.
 
     As if they had been there for long: last night's reads and counts are over, the shops' sweeps go on in turn.
@@ -216,20 +236,20 @@ def accounts(shop_ids: list[int], count: int, due: list[datetime] | None = None)
             known = {shop_id: s.get_one(Shop, shop_id) for shop_id in shop_ids}
             rows = []
             for number in range(start, min(start + 500, count)):
-                row = _account(known[shop_ids[number % len(shop_ids)]], f"SELLER{number}", now)
+                row = _account(known[shop_ids[number % len(shop_ids)]], f"SELLER{number}", now, where)
                 row.due_at = due[number] if due else None
                 rows.append(row)
             s.add_all(rows)
             s.flush()
             told += [(row.id, row.shop_id, row.seller_id or "") for row in rows]
-    _lived_in(told)
+    _lived_in(told, where.site)
     return told
 
 
-def _lived_in(made: list[tuple[int, int, str]]) -> None:
+def _lived_in(made: list[tuple[int, int, str]], site: str) -> None:
     now, tomorrow = clock.now(), clock.now() + timedelta(days=1)
     reads = [
-        {"uid": new_uid(), "shop_id": shop_id, "account_id": account_id, "site": DE, "kind": RunKind.READ,
+        {"uid": new_uid(), "shop_id": shop_id, "account_id": account_id, "site": site, "kind": RunKind.READ,
          "state": RunState.DONE, "asked_at": now, "ended_at": now}
         for account_id, shop_id, _ in made
     ]  # fmt: skip
@@ -247,9 +267,10 @@ def _lived_in(made: list[tuple[int, int, str]]) -> None:
         s.execute(insert(ShopSweep), sweeps)
 
 
-def _account(shop: Shop, seller: str, now: datetime) -> Account:
+def _account(shop: Shop, seller: str, now: datetime, where: Where) -> Account:
+    known = {"channel": where.channel, "realm": where.realm, "seller_id": seller}
     row = Account(
-        uid=new_uid(), shop_id=shop.id, shop=shop, channel="amazon", realm="eu", seller_id=seller, label=seller,
+        uid=new_uid(), shop_id=shop.id, shop=shop, label=seller, **known,
         status=AccountStatus.ACTIVE, status_since=now, worked_at=now - timedelta(days=1), created_at=now,
         entered_at=now, entered_how="login", access_expires_at=now + timedelta(days=400), importing=True,
         take_over_at=now - timedelta(hours=1), cursor_at=now - timedelta(minutes=15), polled_at=now,
@@ -257,11 +278,7 @@ def _account(shop: Shop, seller: str, now: datetime) -> Account:
     )  # fmt: skip
     vault.seal_json(row, "credentials", {"refresh_token": f"Atzr|{secrets.token_hex(40)}"})
     vault.seal(row, "access_token", seller)  # the double knows the seller by it
-    row.sites = [
-        AccountSite(
-            shop_id=shop.id, channel="amazon", realm="eu", seller_id=seller, site=DE, name="Amazon.de", importing=True
-        )
-    ]
+    row.sites = [AccountSite(shop_id=shop.id, site=where.site, name=where.name, importing=True, **known)]
     return row
 
 

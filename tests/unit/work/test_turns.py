@@ -99,10 +99,24 @@ def test_who_never_comes_back_loses_the_place_and_costs_nobody_more_than_one_per
 
 
 def test_what_bulk_work_is_told_counts_what_the_polls_take() -> None:
-    for number in range(8):
-        ask(f"poll {number}", Turn.SALES, rate=0.01)
-    alone = (1 + turns.reserve(Turn.BULK, 10) - 2) / 0.01
-    assert ask("older", Turn.BULK, rate=0.01) > alone * 1.1
+    assert ask("older", Turn.BULK, burst=200, rate=0.5, key="x:quiet") == 0
+    pace.learn("x:quiet", 0)
+    alone = ask("older", Turn.BULK, burst=200, rate=0.5, key="x:quiet")
+    for number in range(100):
+        assert ask(f"poll {number}", Turn.SALES, burst=200, rate=0.5) == 0
+    empty()
+    beside = ask("older", Turn.BULK, burst=200, rate=0.5)
+    assert beside > 1.8 * alone, "a hundred of the last two hundred permits were theirs"
+
+
+def test_nobody_is_told_to_come_sooner_than_those_who_stand_before(queue: Queue) -> None:
+    for number in range(150):
+        assert ask(f"poll {number}", Turn.SALES, burst=200, rate=0.5) == 0
+    empty()
+    first = ask("first", Turn.BULK, burst=200, rate=0.5)
+    bell.connection().hset("pace:x:search", "before", "0")  # the polls have stopped
+    pass_time(20)
+    assert ask("second", Turn.BULK, burst=200, rate=0.5) >= first - 1
 
 
 def test_a_bucket_of_one_permit_bars_nobody() -> None:
