@@ -22,8 +22,8 @@ MOST_PIECES = 1_000_000
 MOST_KRONOR = 10**12
 NOTHING = Money.zero(CURRENCY)
 # Tradera's kinds of items, as the merchant may need to know them of a line without a SKU.
-KINDS = {1: "auction", 3: "buy_now", 4: "shop_item", 5: "contact_only"}
-PAID, UNPAID = "paid", "awaiting_payment"
+KINDS = {1: "auction", 3: "buy now", 4: "shop item", 5: "contact only"}
+PAID, UNPAID = "Betald", "Obetald"  # as Tradera calls it on its own pages; its API has no word for it
 
 
 def order(raw: Mapping[str, Any]) -> Order:
