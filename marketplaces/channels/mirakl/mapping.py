@@ -93,7 +93,8 @@ def _state(raw: Mapping[str, Any]) -> tuple[OrderState, str, str]:
         raise KeyError("order_state")
     state = STATES.get(remote, OrderState.UNKNOWN)
     center = clean(((raw.get("fulfillment") or {}).get("center") or {}).get("code"), 60)
-    if center and center != OWN_CENTER and state != OrderState.CANCELLED:
+    elsewhere = center and center != OWN_CENTER and raw.get("can_shop_ship") is False
+    if elsewhere and state in (OrderState.READY, OrderState.SHIPPED):
         return OrderState.IGNORED, "fulfilled_by_channel", remote
     return state, "", remote
 

@@ -104,7 +104,8 @@ def _row(sku: str, price: Mapping[str, Any]) -> Row:
     told, tiers = listings.context(price), list(price["volume_prices"])
     row = {"offer-sku": sku, "price": _number(price["unit_origin_price"])}
     row["price-ranges"] = _ranges(tiers, "unit_origin_price")
-    if price.get("unit_discount_price") is not None:
+    off = price.get("unit_discount_price")
+    if off is not None and Decimal(off) < Decimal(price["unit_origin_price"]):  # an equal one is none
         row["discount-price"] = _number(price["unit_discount_price"])
         row["discount-ranges"] = _ranges(tiers, "unit_discount_price")
         row["discount-start-date"] = _text(price.get("discount_start_date"))

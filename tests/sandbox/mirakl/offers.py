@@ -81,7 +81,7 @@ def _price(gate: Gate, row: dict[str, str]) -> dict[str, Any]:
             "price": off if runs and off is not None else value,
             "unit_origin_price": value,
         }
-        volumes.append(told | ({"unit_discount_price": off} if off is not None else {}))
+        volumes.append(told | {"unit_discount_price": value if off is None else off})
     context: dict[str, Any] = {
         name: row[column].split("|")
         for name, column in (
