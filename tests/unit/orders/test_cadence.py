@@ -15,9 +15,11 @@ from marketplaces.channel import Limit
 from marketplaces.channels.amazon import Amazon
 from shopapp import clock
 from shopapp.orders import cadence as rhythm
+from shopapp.orders import poll
 from shopapp.orders.cadence import cadence, interval, next_time, shares
 from shopapp.records import db
 from shopapp.records.models import Account, AccountStatus, HeldReason, Order, OrderState, Shop
+from shopapp.work.turns import Turn
 from tests.unit.orders.scene import Scene
 
 
@@ -180,3 +182,19 @@ def test_accounts_are_counted_once_for_many_that_ask_and_never_where_each_has_it
         assert interval(s, Amazon(), mine) == timedelta(seconds=Amazon.poll_seconds)
         assert asked == []
     event.remove(db.engine(), "before_cursor_execute", note)
+
+
+def test_who_asks_for_a_sync_goes_first_but_does_not_take_the_share_of_two(account: Account) -> None:
+    crowd(account, 19)  # a poll of each in 375 s
+    now = clock.now()
+    for asked, polled, turn in (
+        (None, None, Turn.SALES),
+        (now, None, Turn.ASKED),
+        (now, now - timedelta(seconds=300), Turn.ASKED),
+        (now, now - timedelta(seconds=30), Turn.SALES),
+    ):
+        with db.writing() as s:
+            row = s.get_one(Account, account.id)
+            row.sync_asked_at, row.polled_at = asked, polled
+            assert poll._turn(s, row, CROWDED, now) is turn, (asked, polled)
+            assert poll._turn(s, row, Amazon(), now) is Turn.SALES, "nobody else draws from its bucket"
