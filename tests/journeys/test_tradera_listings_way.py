@@ -57,7 +57,7 @@ class Counter:
         self.settle()
 
     def settle(self) -> None:
-        for _ in range(10):
+        for _ in range(20):
             self.shop.work(seconds=70)
             rows = self.rows()
             if all(row.version == row.acked_version or row.status == ListingStatus.UPDATE_ERROR for row in rows):
@@ -123,7 +123,7 @@ def test_what_tradera_had_no_time_for_is_pushed_once_more_by_itself(counter: Cou
     counter.switch_on()
     counter.box.post(f"/tradera/sellers/{counter.id}/refusals", {"sku": "LAMP", "code": 1})
     assert counter.row("LAMP").status != ListingStatus.UPDATE_ERROR
-    for _ in range(8):
+    for _ in range(20):
         counter.shop.work(minutes=2)
     assert counter.there("LAMP") == (279, 7)
     assert counter.row("LAMP").status == ListingStatus.LINKED

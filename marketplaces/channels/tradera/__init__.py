@@ -52,7 +52,16 @@ class Tradera(Channel):
     app_id_key = "APP_ID"
     steps = repair.STEPS
     shipping = Shipping(needs_tracking=False, carries_tracking=False, edits=False, parts=False)
-    selling = Selling(document_from=1, document_most=results.MOST, results_after=timedelta(minutes=5), tickets=True)
+    # A call serves a hundred changes as well as one, and a day has few of them.
+    selling = Selling(
+        document_from=1,
+        document_most=results.MOST,
+        documents=2,
+        documents_within=timedelta(minutes=15),
+        results_after=timedelta(minutes=5),
+        tickets=True,
+        gathers=True,
+    )
 
     def limits_of(self, keys: AppKeys) -> tuple[Limit, ...]:
         """As many calls a day as the operator says that Tradera grants."""
