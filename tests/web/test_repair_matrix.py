@@ -1,4 +1,4 @@
-"""The repair centre, asked of every channel: the rows A (broken connections) and C (reconnecting) of the requirements.
+"""Broken connections, asked of every channel: the rows A of the requirements.
 
 The same code for all channels: what differs is in their vectors and in what they declare.
 """
@@ -6,87 +6,23 @@ The same code for all channels: what differs is in their vectors and in what the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from html import unescape
 
 import pytest
 
-from marketplaces.channel import LoginKind
-from marketplaces.channels import registry
-from shopapp.accounts import forecast
 from shopapp.accounts.line import stored
 from shopapp.records.models import AccountStatus
 from tests.channels.double import as_list, vectors
 from tests.stage.queue import Queue
-from tests.web.clinic import BROKEN, Clinic, Patient, open_clinic
-from tests.web.desk import Page
+from tests.web.clinic import BROKEN, Clinic, open_clinic
+from tests.web.doors import BREAKS, KEYS, LOGIN, RENEWED, STATUS, TYPED, caused, repaired, well
 from tests.web.remotes import alike
-
-KEYS = list(registry())
-LOGIN = [key for key in KEYS if registry()[key].login_kind is not LoginKind.FORM]
-TYPED = [key for key in KEYS if registry()[key].fields]
-RENEWED = [key for key in KEYS if "refresh" in vectors(key, "channel")]
-STATUS = {"AuthExpired": "expired", "AuthRevoked": "revoked", "AccountInactive": "inactive"}
-
-
-def _told(key: str) -> list[str]:
-    """The errors by which this channel breaks a connection."""
-    known = {row["error"] for row in vectors(key, "answers") if row["of"] in ("api", "refresh")}
-    return [error for error in BROKEN if error in known]
-
-
-BREAKS = [(key, error) for key in KEYS for error in _told(key)]
 
 
 @pytest.fixture(scope="module")
 def clinic(queue: Queue, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     with open_clinic(queue, tmp_path_factory.mktemp("clinic")) as made:
         yield made
-
-
-def well(patient: Patient, account_id: int) -> None:
-    row = patient.row(account_id)
-    assert (row.status, row.cause) == (AccountStatus.ACTIVE, "")
-    assert row.due_at is not None
-    assert "account_expired" not in patient.kinds()
-    assert not patient.get("/").tags("s-banner", id="banner")
-
-
-def caused(patient: Patient, account_id: int, error: str) -> str:
-    """The finest cause that is known: typed access may be mistyped, and where no end is known it may have expired."""
-    if error != "AuthRevoked":
-        return STATUS[error]
-    row = patient.row(account_id)
-    return "credentials" if row.entered_how == "typed" else "revoked" if row.expires_at else "unknown"
-
-
-def save(patient: Patient, account_id: int) -> Page:
-    """Press *Save account* as the page stands."""
-    page = patient.get(f"/accounts/{account_id}")
-    form = {
-        "label": page.tags("s-text-field", name="label")[0]["value"],
-        "with_sites": "1",
-        "importing": "1",
-        "sites": [one["value"] for one in page.tags("s-choice", name="sites") if "selected" in one]
-        or [one["value"] for one in page.tags("s-choice") if "selected" in one],
-    }
-    if "checked" in page.tags("s-checkbox", name="log_in_again")[0]:
-        form["log_in_again"] = "1"
-    return patient.post(f"/accounts/{account_id}", **form)
-
-
-def entered_again(patient: Patient, account_id: int) -> Page:
-    """Type the access data of this seller once more."""
-    patient.hears_login()
-    return patient.post(f"/accounts/{account_id}/manual", **patient.typed())
-
-
-def repaired(patient: Patient, account_id: int, answer: Page) -> Page:
-    """Follow the door to its end: a login, or the form."""
-    return patient.log_in(answer) if "X-Relay-Top" in answer.response.headers else entered_again(patient, account_id)
-
-
-# --- A: broken ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("key", "error"), BREAKS)
@@ -355,127 +291,3 @@ def test_an_account_that_is_not_active_is_no_matter_of_credentials(clinic: Clini
     patient.hears_all_well()
     patient.drain("poll")
     well(patient, account_id)
-
-
-# --- C: reconnecting ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_a_store_is_in_exactly_one_table_with_its_way_back(clinic: Clinic, key: str) -> None:
-    """C2, C3."""
-    patient = clinic.patient(key)
-    account_id = patient.broken(label="North")
-    page = patient.get("/accounts")
-    assert "Stores pending connection" in page.text
-    assert "Reconnect store" in page.text
-    assert page.html.count(f'href="/accounts/{account_id}/repair"') == 1
-    patient.hears_all_well()
-    patient.post(f"/accounts/{account_id}/continue")
-    page = patient.get("/accounts")
-    assert "Stores pending connection" not in page.text
-    assert f"/accounts/{account_id}/repair" not in page.links
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_the_instructions_differ_by_cause_and_an_unknown_one_guesses_nothing(clinic: Clinic, key: str) -> None:
-    """C5, C11, C14."""
-    patient = clinic.patient(key)
-    shown = {}
-    for cause in ("expired", "revoked", "unknown"):
-        status = cause if cause != "unknown" else "revoked"
-        account_id = patient.account(
-            channel=key, realm=patient.facts["realm"], status=status, cause=cause, seller_id=alike(patient.seller)
-        )
-        shown[cause] = patient.get(f"/accounts/{account_id}/repair").text
-        for step in patient.channel.steps[cause]:
-            assert step.text in shown[cause]
-    assert shown["expired"] != shown["revoked"]
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_continue_tests_what_is_stored_first_and_asks_for_a_login_only_when_it_is_refused(
-    clinic: Clinic, key: str
-) -> None:
-    """C8, C12, C15."""
-    patient = clinic.patient(key)
-    account_id = patient.broken()
-    kept = stored(patient.row(account_id)).secrets
-    patient.hears_refusal()
-    answer = patient.post(f"/accounts/{account_id}/continue")
-    if key in LOGIN:
-        assert "X-Relay-Top" in answer.response.headers
-    else:
-        assert f"/accounts/{account_id}/manual" in (answer.goes_to, *answer.links)
-    patient.hears({"status": 503, "raw": "<html>"})
-    page = patient.post(f"/accounts/{account_id}/continue")
-    assert page.status == 422
-    assert "did not give a usable answer" in page.text
-    assert patient.row(account_id).status == AccountStatus.REVOKED
-    patient.hears_all_well()
-    done = patient.post(f"/accounts/{account_id}/continue")
-    assert (done.status, done.goes_to) == (303, f"/accounts/{account_id}?done=account_repaired")
-    assert stored(patient.row(account_id)).secrets.keys() == kept.keys()
-    well(patient, account_id)
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_save_account_two_clicks_from_the_banner_repairs_it(clinic: Clinic, key: str) -> None:
-    """A14, C8, E3: the door of the founding articles."""
-    patient = clinic.patient(key)
-    account_id = patient.broken()
-    page = repaired(patient, account_id, save(patient, account_id))
-    assert page.goes_to == f"/accounts/{account_id}?done=account_repaired"
-    well(patient, account_id)
-
-
-@pytest.mark.parametrize("key", TYPED)
-def test_typing_the_access_is_offered_beside_every_other_way(clinic: Clinic, key: str) -> None:
-    """C16, C17, C18."""
-    patient = clinic.patient(key)
-    account_id = patient.broken()
-    assert f"/accounts/{account_id}/manual" in patient.get(f"/accounts/{account_id}/repair").links
-    page = entered_again(patient, account_id) if not patient.refreshes else _typed_with_access(patient, account_id)
-    assert page.goes_to == f"/accounts/{account_id}?done=account_repaired"
-    well(patient, account_id)
-
-
-def _typed_with_access(patient: Patient, account_id: int) -> Page:
-    patient.hears_all_well()
-    return patient.post(f"/accounts/{account_id}/manual", **patient.typed())
-
-
-@pytest.mark.parametrize("key", [key for key in KEYS if vectors(key, "channel").get("ends")])
-def test_a_known_end_is_told_before_and_renewed_while_it_works(clinic: Clinic, key: str) -> None:
-    """C13."""
-    patient = clinic.patient(key)
-    account_id = patient.connect()
-    end = patient.row(account_id).expires_at
-    assert end is not None
-    patient.travel(end)
-    patient.travel(by=-timedelta(days=6))
-    forecast.notices()
-    (notice,) = patient.incidents("expiry_notice")
-    assert notice.params["days"] <= 7
-    page = patient.get(f"/accounts/{account_id}")
-    assert page.tags("form", action=f"/accounts/{account_id}/renew")
-    assert patient.row(account_id).status == AccountStatus.ACTIVE
-    back = patient.log_in(patient.post(f"/accounts/{account_id}/renew"))
-    assert back.goes_to == f"/accounts/{account_id}?done=account_repaired"
-    assert "expiry_notice" not in patient.kinds()
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_every_link_of_the_way_is_alive(clinic: Clinic, key: str) -> None:
-    """C19: steps link to the longer help, and no page of ours is missing."""
-    patient = clinic.patient(key)
-    account_id = patient.broken()
-    pages = [f"/accounts/{account_id}", f"/accounts/{account_id}/repair", f"/accounts/new/{key}", "/help/connections"]
-    for path in pages:
-        page = patient.get(path)
-        assert page.status == 200
-        for link in page.links:
-            if link.startswith("/"):
-                assert patient.get(link).status in (200, 302), link
-    guide = patient.get("/help/connections").text
-    for cause in ("expired", "revoked", "inactive"):
-        assert all(step.text in guide for step in patient.channel.steps[cause])
