@@ -294,17 +294,16 @@ def _calls(seen: Seen) -> dict[str, float | str]:
     names = sellers[: trial.fetching]
     pages = [fetches.get(name, []) for name in names]
     permitted = float(trial.limit.rate) * took
-    used = asked
-    if trial.kind == "own":
-        permitted *= len(names)
-        used = sum(map(len, pages)) + sum(len(polls.get(name, [])) for name in names)
-    fair = len(names) * took / max(1, sum(map(len, pages)))
+    used, waiting, fair = asked, pages, len(names) * took / max(1, sum(map(len, pages)))
+    if trial.kind == "own":  # an account shares its bucket with nobody: its polls and its pages have it in turn
+        waiting = [sorted([*fetches.get(name, []), *polls.get(name, [])]) for name in names]
+        used, permitted, fair = sum(map(len, waiting)), permitted * len(names), 1 / float(trial.limit.rate)
     return found | {
         "pages": sum(map(len, pages)),
         "used_of_permitted": round(used / permitted, 3),
         "pages_least": min(map(len, pages)),
         "pages_most": max(map(len, pages)),
-        "waited_most_shares": round(max(_gap(one, seen) for one in pages) / fair, 2),
+        "waited_most_shares": round(max(_gap(one, seen) for one in waiting) / fair, 2),
     }
 
 
