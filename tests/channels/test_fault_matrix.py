@@ -158,10 +158,17 @@ def _with(value: Any, path: tuple[Any, ...], strange: Any) -> Any:
     return changed
 
 
-def strangely(answers: list[dict[str, Any]], strange: Any) -> Iterator[tuple[tuple[Any, ...], list[Any]]]:
-    """The answers with `strange` at each place of each JSON body: (the place, the answers)."""
+def strangely(
+    answers: list[dict[str, Any]], strange: Any, share: int = 1
+) -> Iterator[tuple[tuple[Any, ...], list[Any]]]:
+    """The answers with `strange` at each place of each JSON body: (the place, the answers).
+
+    With a `share` it is put at that part of the places, another one for each strange value; by hand at all.
+    """
     for number, row in enumerate(answers):
-        for path in _places(row.get("body")):
+        for at, path in enumerate(_places(row.get("body"))):
+            if not ALL and (at + zlib.crc32(repr(strange).encode())) % share:
+                continue
             odd = {**row, "body": _with(row["body"], path, strange)}
             yield (number, *path), [*answers[:number], odd, *answers[number + 1 :]]
 

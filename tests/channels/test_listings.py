@@ -64,7 +64,7 @@ def test_an_answer_about_another_sku_is_none(key: str) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_a_strange_value_anywhere_in_a_listing_is_refused_or_does_no_harm(key: str, strange: Any) -> None:
     facts = vectors(key, "listings")
-    for path, odd in strangely(as_list(facts["item"]), strange):
+    for path, odd in strangely(as_list(facts["item"]), strange, 3):
         with played(key, *odd) as play:
             try:
                 one = play.channel.get_listing(play.line(), facts["site"], facts["sku"])
