@@ -41,9 +41,7 @@ def sentence(channel: Channel, rhythm: Cadence) -> tuple[str, bool, str]:
     if rhythm.busy_every != rhythm.quiet_every:
         often += f", busy ones every {_seconds(rhythm.busy_every)}"
     share = f"{int(DAY / rhythm.quiet_every)} polls a day each"
-    use = (
-        f"polls take {_percent(rhythm.polls)} of {round(rate * 86_400)} calls a day that all share, {_percent(left)} left"
-    )
+    use = f"polls take {_percent(rhythm.polls)} of {round(rate * 86_400)} calls a day that all share, {_percent(left)} left"
     fine = rhythm.quiet_every <= SELDOM
     more = _shut(channel, rhythm) + ("" if fine else "; ask the marketplace for a higher quota")
     return channel.key, fine, f"{crowd}, {often}, {share}; {use} for packages, single orders and bulk work{more}"

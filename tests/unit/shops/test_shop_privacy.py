@@ -37,7 +37,8 @@ def fill(shop: Shop, **order: Any) -> int:
             if "shop_domain" in values:
                 values["shop_domain"] = shop.domain
             if table.name == "order":
-                values |= {"shopify_gid": f"gid://shopify/Order/{shop.id}001", **dict.fromkeys(("purged_at", "forget_at")), **order}
+                values |= dict.fromkeys(("purged_at", "forget_at"))
+                values |= {"shopify_gid": f"gid://shopify/Order/{shop.id}001", **order}
             made = s.execute(insert(table).values(**values))
             assert made.inserted_primary_key is not None
             ids[table.name] = made.inserted_primary_key[0]
