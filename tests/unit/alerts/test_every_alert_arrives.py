@@ -174,10 +174,10 @@ def _told_in_time_or_muted(story: Story, row: Incident, mails: dict[str, Mail]) 
     if not row.category:
         return  # of a kind that is told in the app alone: our mails do not arrive
     mine = [one for one in story.arrivals if mails[_uid(one[1])].category == row.category]
-    latest = row.opened_at + FIRST
-    before = [at for at, _ in mine if at <= latest + (LEASE if story.lost else timedelta(0))]
+    latest = row.opened_at + FIRST + LEASE * story.lost  # an answer that is lost is waited for as long as a lease
+    before = [at for at, _ in mine if at <= latest]
     if before:
-        latest = max(latest, before[-1] + DIGEST)
+        latest = max(latest, before[-1] + DIGEST + LEASE * story.lost)
     for since, until in story.ill:
         if until is not None and since <= latest and until >= row.opened_at - AFTER_WEATHER:
             latest = max(latest, until + AFTER_WEATHER)
