@@ -46,7 +46,7 @@ if blocked <= now and missing <= 0 then
   if kind < 3 then before = before + 1 end
 else
   local left = rate
-  if kind == 3 then left = math.max(rate / 10, rate - before * 1000 / memory) / 0.9 end
+  if kind == 3 then left = math.max(rate / 5, rate - before * 1000 / memory) / 0.9 end
   wait = math.max(1, math.ceil(math.max(0, missing) * 1000 / left) + math.max(0, blocked - now))
   -- Nobody is told to come sooner than those before it: they were told when less seemed to be left.
   local next_to = redis.call('ZREVRANGEBYSCORE', KEYS[2], string.format('(%.0f', place), '-inf', 'LIMIT', 0, 1)[1]
