@@ -17,6 +17,7 @@ from shopapp.web.presentation import _, ngettext, stored_moment
 DEEDS: dict[str, str] = {
     "account_activated": N_("Account activated"),
     "account_activating": N_("Activation of an account begun"),
+    "account_closed_there": N_("Seller account closed at the marketplace"),
     "account_deactivated": N_("Account deactivated"),
     "account_linked": N_("Account connected"),
     "account_renewed": N_("Account renewed at the marketplace"),
@@ -37,6 +38,7 @@ DEEDS: dict[str, str] = {
     "login_refused": N_("Login as another seller refused"),
     "login_unproved": N_("Login without a working connection"),
     "notifications_saved": N_("Notifications saved"),
+    "order_accepted": N_("Order accepted at the marketplace"),
     "orders_retried": N_("Orders tried again"),
     "brake_kept": N_("Setting many listings to 0 refused"),
     "brake_released": N_("Setting many listings to 0 allowed"),

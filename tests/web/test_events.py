@@ -34,6 +34,7 @@ COMPUTED = {
         "shipment_sent",
         "shipment_withdrawn_fulfillment_cancelled",
         "shipment_withdrawn_order_cancelled",
+        "shipment_withdrawn_order_incomplete",
         "shipment_withdrawn_reported_already",
         "shipment_withdrawn_switched_off",
     },
