@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser.demo import BAD_SKU, Demo
 from tests.browser.seat import Seat
-from tests.browser.test_pages import COMBINATIONS
+from tests.browser.test_pages import LIVED
 from tests.sandbox.story import Story, sync
 
 pytestmark = pytest.mark.browser
@@ -51,7 +51,7 @@ class Chapter:
         return frame
 
 
-@pytest.mark.parametrize(("language", "width"), COMBINATIONS)
+@pytest.mark.parametrize(("language", "width"), LIVED)
 def test_from_install_to_green_again(language: str, width: int, demo: Demo, sit: Any) -> None:
     story = demo.story()
     live = Chapter(story, sit(story.domain, language, width))
