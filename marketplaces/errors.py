@@ -86,6 +86,11 @@ class Rejected(RemoteError):
         self.reason = reason
         super().__init__(words, **details)  # type: ignore[arg-type]  # the keyword set of RemoteError
 
+    def because(self, reason: str) -> Rejected:
+        """The same refusal with another reason, for whoever knows more of what was asked."""
+        known = {"code": self.code, "status": self.status, "call": self.call, "request_id": self.request_id}
+        return Rejected(self.words, field=self.field, reason=reason, **known)
+
 
 class OurFault(RemoteError):
     """Our app's key or secret is refused: every account is affected and no merchant can mend it."""

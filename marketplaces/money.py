@@ -93,3 +93,15 @@ class Money:
         """This amount at `rate` (units of `currency` per unit of ours), rounded half up to the minor unit."""
         value = (self.decimal * rate).scaleb(exponent(currency)).to_integral_value(rounding=ROUND_HALF_UP)
         return Money(int(value), currency)
+
+
+def derived_rate(tax: int, base: int) -> Decimal:
+    """tax / base (minor units) as a fraction with the fewest digits, 4 to 6, that give the tax again; 0 without a base."""
+    if base <= 0:
+        return Decimal(0)
+    exact = Decimal(tax) / Decimal(base)
+    for digits in (4, 5, 6):
+        found = exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+        if (found * base).to_integral_value(rounding=ROUND_HALF_UP) == tax:
+            return found
+    return found

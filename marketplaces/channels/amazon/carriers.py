@@ -6,10 +6,9 @@ codes are those of the `CarrierCode` enumeration of its feeds' schema and of the
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
-from types import MappingProxyType
 
+from marketplaces.carriers import by_key, carrier_key
 from marketplaces.data import Carrier
 from marketplaces.text import clean
 
@@ -88,21 +87,13 @@ _CODES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _key(words: str) -> str:
-    """How a name is compared: no case, no accents, no blanks and marks."""
-    plain = unicodedata.normalize("NFKD", words).casefold()
-    return "".join(mark for mark in plain if mark.isalnum())
-
-
-_BY_KEY: Mapping[str, str] = MappingProxyType(
-    {_key(name): code for code, others in _CODES.items() for name in (code, *others)}
-)
+_BY_KEY = by_key(_CODES)
 
 
 def carrier(words: str) -> Carrier:
     """Amazon's code for what the merchant calls the carrier; Other and the merchant's own name when it has none."""
     name = clean(words, LONGEST)
-    code = _BY_KEY.get(_key(name))
+    code = _BY_KEY.get(carrier_key(name))
     if code is not None:
         return Carrier(code, code, known=True)
     return Carrier(OTHER, name or OTHER, known=False)

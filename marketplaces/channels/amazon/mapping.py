@@ -5,10 +5,8 @@ Contract: orders_2026-01-01. Only the id, the times, the sales channel and the i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from marketplaces.channel import AppKeys
@@ -16,11 +14,11 @@ from marketplaces.channels.amazon import amounts, lines
 from marketplaces.channels.amazon.regions import MARKETS, central_base
 from marketplaces.data import Address, Order, OrderLine, OrderState, ShippingLine
 from marketplaces.errors import Rejected
+from marketplaces.moments import moment
 from marketplaces.money import Money, exponent
 from marketplaces.text import clean
 
 MOST_PIECES = 1_000_000
-FIRST_YEAR, LAST_YEAR = 1990, 2200
 _STATES = {
     "PENDING_AVAILABILITY": OrderState.PAYMENT,
     "PENDING": OrderState.PAYMENT,
@@ -38,7 +36,6 @@ _PROGRAMS = {
     "PREORDER": "preorder",
     "DELIVERY_BY_AMAZON": "delivery_by_amazon",
 }
-_LEAP = re.compile(r":60(?=[.Z+\-]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +66,6 @@ class _Bill:
     rounding: Money | None = None
     taxes_included: bool = True
     flags: tuple[str, ...] = ()
-
-
-def moment(raw: Any) -> datetime:
-    """Aware UTC from ISO 8601; a time without zone is UTC, a leap second the second before. ValueError, TypeError.
-
-    A year that no order can have is refused: reckoning with it, or showing it in a time zone, leaves the calendar.
-    """
-    if not isinstance(raw, str):
-        raise TypeError(f"a time as text expected, not {type(raw).__name__}")
-    when = datetime.fromisoformat(_LEAP.sub(":59", raw.strip()))
-    if not FIRST_YEAR <= when.year <= LAST_YEAR:
-        raise ValueError(f"a time in the year {when.year}")
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def order(raw: Mapping[str, Any], place: Place) -> Order:

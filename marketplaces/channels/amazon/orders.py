@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +10,7 @@ from marketplaces.channel import Line
 from marketplaces.channels.amazon import calls, mapping
 from marketplaces.data import Order, OrderPage, OrderQuery, Unmapped
 from marketplaces.errors import PermissionMissing, Rejected, Transient
+from marketplaces.moments import maybe_moment, stamp
 from marketplaces.text import clean
 
 PATH = "/orders/2026-01-01/orders"
@@ -70,19 +71,12 @@ def _unmapped(place: mapping.Place, raw: Any, reason: str, words: str, field: st
     return Unmapped(
         order_id=clean(order_id, 64) if isinstance(order_id, (str, int)) and not isinstance(order_id, bool) else "",
         site=place.site_of(known),
-        created_at=_maybe_time(known.get("createdTime")),
-        updated_at=_maybe_time(known.get("lastUpdatedTime")),
+        created_at=maybe_moment(known.get("createdTime")),
+        updated_at=maybe_moment(known.get("lastUpdatedTime")),
         reason=reason,
         words=words,
         field=field,
     )
-
-
-def _maybe_time(raw: Any) -> datetime | None:
-    try:
-        return mapping.moment(raw)
-    except (TypeError, ValueError):
-        return None
 
 
 def _changed(error: Exception) -> str:
@@ -97,14 +91,14 @@ def _params(line: Line, query: OrderQuery) -> dict[str, str] | None:
     """The query, None when its period is still too fresh to be asked for. Filters repeat on every page, as required."""
     params = {"marketplaceIds": ",".join(query.sites), "maxResultsPerPage": "100"}
     if query.updated_since is not None:
-        params["lastUpdatedAfter"] = _stamp(query.updated_since)
+        params["lastUpdatedAfter"] = stamp(query.updated_since)
     elif query.created_since is not None:
-        params["createdAfter"] = _stamp(query.created_since)
+        params["createdAfter"] = stamp(query.created_since)
         if query.created_until is not None:
             until = min(query.created_until, line.now() - LAG)
             if until < query.created_since:
                 return None
-            params["createdBefore"] = _stamp(until)
+            params["createdBefore"] = stamp(until)
     else:
         raise ValueError("an order query needs a start")
     if query.page_token:
@@ -141,8 +135,4 @@ def _with_or_without_people(
 
 
 def _until(body: dict[str, Any]) -> datetime | None:
-    return _maybe_time(body.get("lastUpdatedBefore") or body.get("createdBefore"))
-
-
-def _stamp(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return maybe_moment(body.get("lastUpdatedBefore") or body.get("createdBefore"))

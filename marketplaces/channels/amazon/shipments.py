@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from marketplaces.channels.amazon import calls, carriers, orders
 from marketplaces.channels.amazon.answers import check
 from marketplaces.data import Parcel, Shipment, ShippedLine
 from marketplaces.errors import Rejected, Transient
+from marketplaces.moments import stamp
 from marketplaces.text import clean
 
 PATH = "/orders/v0/orders/{}/shipmentConfirmation"
@@ -57,7 +58,7 @@ def request(shipment: Shipment, now: datetime) -> dict[str, Any]:
             "carrierCode": known.code,
             "carrierName": known.name,
             "trackingNumber": shipment.tracking,
-            "shipDate": _stamp(max(shipment.ordered_at, min(shipment.shipped_at, now - CLOCK_MARGIN))),
+            "shipDate": stamp(max(shipment.ordered_at, min(shipment.shipped_at, now - CLOCK_MARGIN))),
             "orderItems": [{"orderItemId": item, "quantity": count} for item, count in _items(shipment.lines).items()],
         },
     }
@@ -100,16 +101,4 @@ def _refined(error: Rejected) -> Rejected:
     reason = error.reason
     if reason == "refused_by_channel":
         reason = next((name for signs, name in _REASONS if any(sign in said for sign in signs)), "shipment_refused")
-    return Rejected(
-        error.words,
-        field=error.field,
-        reason=reason,
-        code=error.code,
-        status=error.status,
-        call=error.call,
-        request_id=error.request_id,
-    )
-
-
-def _stamp(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return error.because(reason)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from types import MappingProxyType
 
+from marketplaces.carriers import by_key, carrier_key
 from marketplaces.data import Carrier
 from marketplaces.text import clean
 
@@ -71,21 +71,13 @@ _CODES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _key(words: str) -> str:
-    """How a name is compared: no case, no accents, no blanks and marks."""
-    plain = unicodedata.normalize("NFKD", words).casefold()
-    return "".join(mark for mark in plain if mark.isalnum())
-
-
-_BY_KEY: Mapping[str, str] = MappingProxyType(
-    {_key(name): code for code, others in _CODES.items() for name in (code, *others)}
-)
+_BY_KEY = by_key(_CODES)
 
 
 def carrier(words: str) -> Carrier:
     """eBay's code for what the merchant calls the carrier; else the merchant's own name in the letters that eBay takes."""
     name = clean(words, LONGEST)
-    code = _BY_KEY.get(_key(name))
+    code = _BY_KEY.get(carrier_key(name))
     if code is not None:
         return Carrier(code, code, known=True)
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from marketplaces.channels.ebay.amounts import Parts, Settled
 from marketplaces.data import OrderLine, ShippingLine, TaxLine
-from marketplaces.money import Money
+from marketplaces.money import Money, derived_rate
 from marketplaces.text import clean
 
 SHIPPING, FEE, ADJUSTMENT = "SHIPPING", "FEE", "ADJUSTMENT"
@@ -23,18 +22,6 @@ class Item:
     raw: Mapping[str, Any]
     quantity: int
     parts: Parts
-
-
-def rate(tax: int, base: int) -> Decimal:
-    """tax / base as a fraction with the fewest digits, 4 to 6, that give the tax again; 0 where there is no base."""
-    if base <= 0:
-        return Decimal(0)
-    exact = Decimal(tax) / Decimal(base)
-    for digits in (4, 5, 6):
-        found = exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
-        if (found * base).to_integral_value(rounding=ROUND_HALF_UP) == tax:
-            return found
-    return found
 
 
 def order_lines(item: Item, settled: Settled, currency: str) -> list[OrderLine]:
@@ -92,7 +79,7 @@ def charges(settled: Settled, currency: str) -> tuple[ShippingLine, ...]:
 def _taxes(taxes: dict[bool, int], net: int, included: bool, currency: str) -> tuple[TaxLine, ...]:
     """Tax lines from {remitted by eBay: tax}; no line where there is no tax."""
     return tuple(
-        TaxLine("Tax", Money(tax, currency), rate(tax, net - tax if included else net), True, liable)
+        TaxLine("Tax", Money(tax, currency), derived_rate(tax, net - tax if included else net), True, liable)
         for liable, tax in sorted(taxes.items())
         if tax
     )

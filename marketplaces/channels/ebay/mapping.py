@@ -6,10 +6,9 @@ it has, so that an order of one position is never shipped in part there.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from marketplaces.channel import AppKeys
@@ -17,16 +16,15 @@ from marketplaces.channels.ebay import amounts, lines
 from marketplaces.channels.ebay.sites import MARKETS, site_base, site_of
 from marketplaces.data import Address, Order, OrderLine, OrderState, ShippingLine
 from marketplaces.errors import Rejected
+from marketplaces.moments import moment
 from marketplaces.money import Money, exponent
 from marketplaces.text import clean
 
 MOST_PIECES = 1_000_000
-FIRST_YEAR, LAST_YEAR = 1990, 2200
 _SHIPPED = {"NOT_STARTED": OrderState.READY, "IN_PROGRESS": OrderState.READY, "FULFILLED": OrderState.SHIPPED}
 _PAID = ("PAID", "PARTIALLY_REFUNDED")
 _WAITING = ("PENDING", "FAILED")
 _TO_SHIP = ("SHIP_TO", "SELLER_DEFINED", "PREPARE_FOR_PICKUP", "DIGITAL")
-_LEAP = re.compile(r":60(?=[.Z+\-]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +55,6 @@ class _Bill:
     rounding: Money | None = None
     taxes_included: bool = True
     flags: tuple[str, ...] = ()
-
-
-def moment(raw: Any) -> datetime:
-    """Aware UTC from ISO 8601; a time without zone is UTC, a leap second the second before. ValueError, TypeError."""
-    if not isinstance(raw, str):
-        raise TypeError(f"a time as text expected, not {type(raw).__name__}")
-    when = datetime.fromisoformat(_LEAP.sub(":59", raw.strip()))
-    if not FIRST_YEAR <= when.year <= LAST_YEAR:
-        raise ValueError(f"a time in the year {when.year}")
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def may_be_cancelled(raw: Any) -> bool:

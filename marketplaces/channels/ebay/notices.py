@@ -25,10 +25,10 @@ from marketplaces.channel import AppKeys
 from marketplaces.channels.ebay import calls
 from marketplaces.channels.ebay.answers import check
 from marketplaces.channels.ebay.login import SCOPES
-from marketplaces.channels.ebay.mapping import moment
 from marketplaces.channels.ebay.sites import REALM, api_base, token_url
 from marketplaces.data import Heard, Notice, Told
 from marketplaces.errors import OurFault, Rejected, Transient
+from marketplaces.moments import moment
 from marketplaces.text import clean
 from marketplaces.wire import Http, parse_json
 

@@ -16,6 +16,7 @@ from marketplaces.channels.ebay import calls, mapping
 from marketplaces.channels.ebay.sites import MARKETS
 from marketplaces.data import Order, OrderPage, OrderQuery, Unmapped
 from marketplaces.errors import RateLimited, Rejected, Transient
+from marketplaces.moments import maybe_moment, moment
 from marketplaces.text import clean
 
 MOST = 200  # orders of a page; more is an error, not a page of 200
@@ -39,7 +40,7 @@ class _Place:
             return cls()
         try:
             offset, end, total, begun = token.split(" ")
-            mapping.moment(end)
+            moment(end)
             return cls(int(offset), end, int(total), int(begun))
         except ValueError as error:
             raise Rejected("a page token of an unknown shape", call=calls.GET_ORDERS.call) from error
@@ -65,7 +66,7 @@ def search(line: Line, query: OrderQuery) -> OrderPage:
     return OrderPage(
         tuple(one for one in found if _wanted(one, query.sites)),
         "" if following is None else str(_Place(following, end, total, place.begun + (following == 0))),
-        mapping.moment(end) if following is None else None,
+        moment(end) if following is None else None,
     )
 
 
@@ -147,19 +148,12 @@ def _unmapped(place: mapping.Place, raw: Any, reason: str, words: str, field: st
     return Unmapped(
         order_id=clean(order_id, 64) if isinstance(order_id, (str, int)) and not isinstance(order_id, bool) else "",
         site=place.site_of(known),
-        created_at=_maybe_time(known.get("creationDate")),
-        updated_at=_maybe_time(known.get("lastModifiedDate")),
+        created_at=maybe_moment(known.get("creationDate")),
+        updated_at=maybe_moment(known.get("lastModifiedDate")),
         reason=reason,
         words=words,
         field=field,
     )
-
-
-def _maybe_time(raw: Any) -> datetime | None:
-    try:
-        return mapping.moment(raw)
-    except (TypeError, ValueError):
-        return None
 
 
 def _changed(error: Exception) -> str:

@@ -114,12 +114,4 @@ def _refined(error: Rejected) -> Rejected:
         reason = error.reason
     else:
         reason = _REASONS.get(error.code, "shipment_refused")
-    return Rejected(
-        error.words,
-        field=error.field,
-        reason=reason,
-        code=error.code,
-        status=error.status,
-        call=error.call,
-        request_id=error.request_id,
-    )
+    return error.because(reason)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from marketplaces.data import OrderLine, ShippingLine, TaxLine
 from marketplaces.errors import Rejected
-from marketplaces.money import Money, exponent
+from marketplaces.money import Money, derived_rate, exponent
 from marketplaces.text import clean
 
 GONE = frozenset({"REFUSED", "CANCELED"})
@@ -221,21 +221,9 @@ def _tax_lines(taxes: Sequence[tuple[Tax, int]], base: int, included: bool, curr
     net = base - sum(part for _, part in taxes) if included else base
     return tuple(
         TaxLine(
-            tax.code, Money(part, currency), _derived(part, net) if tax.rate is None else tax.rate, tax.rate is None,
+            tax.code, Money(part, currency), derived_rate(part, net) if tax.rate is None else tax.rate, tax.rate is None,
             tax.liable,
         )
         for tax, part in taxes
         if part
     )  # fmt: skip
-
-
-def _derived(tax: int, base: int) -> Decimal:
-    """tax / base as a fraction with the fewest digits, 4 to 6, that give the tax again; 0 where there is no base."""
-    if base <= 0:
-        return Decimal(0)
-    exact = Decimal(tax) / Decimal(base)
-    for digits in (4, 5, 6):
-        found = exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
-        if (found * base).to_integral_value(rounding=ROUND_HALF_UP) == tax:
-            return found
-    return found

@@ -15,9 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 from marketplaces.channel import Limit, Line
-from marketplaces.channels.mirakl import calls, mapping, prices
+from marketplaces.channels.mirakl import calls, prices
 from marketplaces.data import ListingChange, PushResult, PushVerdict
 from marketplaces.errors import Rejected, Transient
+from marketplaces.moments import moment
 from marketplaces.text import clean, redact
 
 PATH = "/api/offers/{}/imports"
@@ -113,7 +114,7 @@ def _status(line: Line, kind: _Kind, import_id: str) -> tuple[bool, bool]:
         raise Rejected(words or "the import failed", code=status, reason="document_failed", call=call)
     if status != "COMPLETE":
         try:
-            old = line.now() - mapping.moment(found.get("date_created")) > STUCK
+            old = line.now() - moment(found.get("date_created")) > STUCK
         except (TypeError, ValueError):
             old = False
         if old:

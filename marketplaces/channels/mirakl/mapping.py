@@ -6,7 +6,6 @@ Contract: OR11. The address is complete only from SHIPPING on, so nothing before
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import DecimalException
 from typing import Any
 from urllib.parse import quote
@@ -18,12 +17,12 @@ from marketplaces.channels.mirakl.calls import base
 from marketplaces.channels.mirakl.countries import two_letters
 from marketplaces.data import Address, Order, OrderLine, OrderState
 from marketplaces.errors import Rejected
+from marketplaces.moments import moment
 from marketplaces.money import Money, exponent
 from marketplaces.text import clean
 
 # What a shape that we do not know does to the reading of it.
 STRANGE = (KeyError, TypeError, AttributeError, ValueError, IndexError, DecimalException)
-FIRST_YEAR, LAST_YEAR = 1990, 2200
 OWN_CENTER = "DEFAULT"
 STATES = {
     "STAGING": OrderState.PAYMENT,
@@ -38,16 +37,6 @@ STATES = {
     "REFUSED": OrderState.CANCELLED,
     "CANCELED": OrderState.CANCELLED,
 }
-
-
-def moment(told: Any) -> datetime:
-    """Aware UTC from ISO 8601; a time without zone is UTC. ValueError, TypeError, also for a year that no order has."""
-    if not isinstance(told, str):
-        raise TypeError(f"a time as text expected, not {type(told).__name__}")
-    when = datetime.fromisoformat(told.strip())
-    if not FIRST_YEAR <= when.year <= LAST_YEAR:
-        raise ValueError(f"a time in the year {when.year}")
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def order(raw: Mapping[str, Any], keys: AppKeys, realm: str) -> Order:

@@ -16,6 +16,7 @@ from marketplaces.channels.mirakl import account, calls, mapping
 from marketplaces.channels.mirakl.answers import check
 from marketplaces.data import Order, OrderPage, OrderQuery, OrderState, Unmapped
 from marketplaces.errors import PermissionMissing, Rejected, Transient
+from marketplaces.moments import maybe_moment, stamp
 from marketplaces.text import clean
 
 PATH = "/api/orders"
@@ -36,7 +37,7 @@ def search(line: Line, query: OrderQuery) -> OrderPage:
     rows, total = body.get("orders"), body.get("total_count")
     if not isinstance(rows, list) or isinstance(total, bool) or not isinstance(total, int):
         raise Transient("an order page of an unknown shape", call=calls.LIST_ORDERS.operation)
-    began = since or _stamp(min(at, line.now()))
+    began = since or stamp(min(at, line.now()))
     more = bool(rows) and offset + len(rows) < total
     found = tuple(one_of_page(line, row) for row in rows)
     return OrderPage(found, f"{began} {offset + len(rows)}" if more else "", None if more else _moment(began))
@@ -113,11 +114,11 @@ def _list(line: Line, limit: Limit, params: dict[str, str]) -> tuple[dict[str, A
 def _params(query: OrderQuery) -> dict[str, str]:
     """Of changes, or of a period by creation. All states: new ones are none that we could name."""
     if query.updated_since is not None:
-        return {"start_update_date": _stamp(query.updated_since)}
+        return {"start_update_date": stamp(query.updated_since)}
     if query.created_since is None:
         raise ValueError("an order query needs a start")
-    params = {"start_date": _stamp(query.created_since)}
-    return params | ({"end_date": _stamp(query.created_until)} if query.created_until else {})
+    params = {"start_date": stamp(query.created_since)}
+    return params | ({"end_date": stamp(query.created_until)} if query.created_until else {})
 
 
 def _place(token: str) -> tuple[str, int]:
@@ -136,27 +137,16 @@ def _unmapped(found: Any, reason: str, words: str, field: str = "") -> Unmapped:
     return Unmapped(
         order_id=clean(order_id, 255) if isinstance(order_id, (str, int)) and not isinstance(order_id, bool) else "",
         site=account.SITE,
-        created_at=_maybe(known.get("created_date")),
-        updated_at=_maybe(known.get("last_updated_date")),
+        created_at=maybe_moment(known.get("created_date")),
+        updated_at=maybe_moment(known.get("last_updated_date")),
         reason=reason,
         words=words,
         field=field,
     )
 
 
-def _maybe(told: Any) -> datetime | None:
-    try:
-        return mapping.moment(told)
-    except (TypeError, ValueError):
-        return None
-
-
 def _changed(error: Exception) -> str:
     return f"This order has an unknown shape there ({type(error).__name__}: {clean(str(error), 80)})"
-
-
-def _stamp(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _moment(stamp: str) -> datetime:

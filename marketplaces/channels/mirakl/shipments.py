@@ -90,5 +90,4 @@ def _refined(error: Rejected) -> Rejected:
     reason = error.reason
     if reason == "refused_by_channel":
         reason = next((name for signs, name in _REASONS if any(sign in said for sign in signs)), "shipment_refused")
-    known: dict[str, Any] = {"code": error.code, "status": error.status, "call": error.call}
-    return Rejected(error.words, field=error.field, reason=reason, request_id=error.request_id, **known)
+    return error.because(reason)

@@ -15,9 +15,9 @@ from marketplaces.channels.tradera import calls
 from marketplaces.channels.tradera.answers import SHOP, nonsense
 from marketplaces.channels.tradera.mapping import MOST_PIECES, amount, sku_of
 from marketplaces.channels.tradera.market import SITE
-from marketplaces.channels.tradera.moments import moment
 from marketplaces.data import ListingPart, RemoteListing
 from marketplaces.errors import Rejected
+from marketplaces.moments import moment
 from marketplaces.money import Money
 from marketplaces.text import clean
 

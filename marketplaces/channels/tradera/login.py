@@ -18,9 +18,9 @@ from marketplaces.channel import LoginRequest
 from marketplaces.channels.tradera.answers import as_family, check, nonsense
 from marketplaces.channels.tradera.calls import TOKEN, send_as_application
 from marketplaces.channels.tradera.market import login_base
-from marketplaces.channels.tradera.moments import moment
 from marketplaces.data import Credentials
 from marketplaces.errors import AuthRevoked, LoginDeclined, PermissionMissing, Rejected, Transient
+from marketplaces.moments import moment
 from marketplaces.text import clean
 from marketplaces.wire import Answer, Http
 

@@ -11,10 +11,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from marketplaces.channels.tradera.market import CURRENCY, SITE
-from marketplaces.channels.tradera.moments import moment
 from marketplaces.channels.tradera.places import country
 from marketplaces.data import Address, Order, OrderLine, OrderState, ShippingLine, TaxLine
 from marketplaces.errors import Rejected
+from marketplaces.moments import moment
 from marketplaces.money import Money
 from marketplaces.text import clean
 

@@ -14,9 +14,9 @@ from marketplaces.channel import Line
 from marketplaces.channels.tradera import calls, mapping
 from marketplaces.channels.tradera.answers import SELLER, nonsense
 from marketplaces.channels.tradera.market import SITE
-from marketplaces.channels.tradera.moments import moment, stamp
 from marketplaces.data import Order, OrderPage, OrderQuery, Unmapped
 from marketplaces.errors import Rejected, Transient
+from marketplaces.moments import maybe_moment, moment, stamp
 from marketplaces.text import clean
 
 WINDOW = timedelta(days=30)
@@ -90,19 +90,12 @@ def _unmapped(raw: Any, reason: str, words: str, field: str = "") -> Unmapped:
     return Unmapped(
         order_id=clean(order_id, 64) if named else "",
         site=SITE.key,
-        created_at=_maybe_time(known.get("createdDate")),
-        updated_at=_maybe_time(known.get("lastUpdatedDate")),
+        created_at=maybe_moment(known.get("createdDate")),
+        updated_at=maybe_moment(known.get("lastUpdatedDate")),
         reason=reason,
         words=words,
         field=field,
     )
-
-
-def _maybe_time(raw: Any) -> datetime | None:
-    try:
-        return moment(raw)
-    except (TypeError, ValueError):
-        return None
 
 
 def _changed(error: Exception) -> str:

@@ -48,12 +48,4 @@ def _number(order_id: str) -> str:
 
 def _refined(error: Rejected) -> Rejected:
     reason = "shipment_refused" if error.reason == "refused_by_channel" else error.reason
-    return Rejected(
-        error.words,
-        field=error.field,
-        reason=reason,
-        code=error.code,
-        status=error.status,
-        call=error.call,
-        request_id=error.request_id,
-    )
+    return error.because(reason)

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplaces.channel import AppKeys, Line
-from marketplaces.channels.amazon import mapping
 from marketplaces.channels.amazon.orders import one_of_page
 from marketplaces.data import Credentials, Order, OrderState, Unmapped
+from marketplaces.moments import moment
 from marketplaces.money import Money
 from marketplaces.wire import Http
 
@@ -120,6 +120,6 @@ def test_what_is_no_order_at_all_is_kept(raw: Any) -> None:
     ],
 )
 def test_times_become_utc_whatever_their_zone(text: str, utc: tuple[int, int, int]) -> None:
-    when = mapping.moment(text)
+    when = moment(text)
     assert when.tzinfo is UTC
     assert (when.hour, when.minute, when.second) == utc

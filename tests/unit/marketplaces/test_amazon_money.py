@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from marketplaces.channel import AppKeys
 from marketplaces.channels.amazon import mapping
-from marketplaces.channels.amazon.lines import rate
 from marketplaces.channels.amazon.regions import MARKETS
 from marketplaces.data import Order
 from marketplaces.errors import Rejected
-from marketplaces.money import Money, exponent
+from marketplaces.money import Money, derived_rate, exponent
 
 PLACE = mapping.Place(AppKeys({}), "eu", ("A1PA6795UKMFR9",))
 KINDS = ("SHIPPING", "GIFT_WRAP", "COD_FEE", "OTHER")
@@ -172,13 +171,13 @@ def test_cents_that_only_fit_the_other_reading_of_tax_do_not_slip_through() -> N
     ],
 )
 def test_a_rate_has_the_fewest_digits_that_give_the_tax_again(tax: int, base: int, found: str) -> None:
-    assert str(rate(tax, base)) == found
+    assert str(derived_rate(tax, base)) == found
 
 
 @settings(max_examples=200)
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_a_rate_of_usual_amounts_gives_the_tax_again(tax: int, base: int) -> None:
-    assert abs(rate(tax, base) * base - tax) <= Decimal("0.5") or base > 10**5
+    assert abs(derived_rate(tax, base) * base - tax) <= Decimal("0.5") or base > 10**5
 
 
 def test_the_order_of_items_changes_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Times of Tradera's answers. Pure."""
+"""Times on the wire, read and written in one way for all channels. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
 def moment(raw: Any) -> datetime:
-    """Aware UTC from ISO 8601; a time without zone is UTC. ValueError, TypeError.
+    """Aware UTC from ISO 8601; a time without zone is UTC, a leap second the second before. ValueError, TypeError.
 
     A year that no order can have is refused: reckoning with it, or showing it in a time zone, leaves the calendar.
     """
@@ -24,6 +24,14 @@ def moment(raw: Any) -> datetime:
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
 
 
+def maybe_moment(raw: Any) -> datetime | None:
+    """As `moment`; None for what is no time."""
+    try:
+        return moment(raw)
+    except (TypeError, ValueError):
+        return None
+
+
 def stamp(when: datetime) -> str:
-    """As Tradera's parameters want it: UTC, whole seconds."""
+    """ISO 8601 in UTC, whole seconds."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
