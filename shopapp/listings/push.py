@@ -298,12 +298,8 @@ def _overtaken(s: Session, row: Listing, push: ListingPush, result: PushResult) 
 def _told(job: Job, results: list[PushResult] | None) -> None:
     """What the marketplace says of a push that it had accepted; None: nothing yet, an empty list: it is done."""
     with db.writing() as s:
-        row = held(s, Listing, job.mine)
+        row = _still_newest(s, job)
         if row is None:
-            return
-        if row.version != job.version:
-            row.ticket = ""
-            release(row, clock.now(), attempt=0)
             return
         push = _sent(s, row, job.version)
         if results is None:
@@ -317,6 +313,16 @@ def _told(job: Job, results: list[PushResult] | None) -> None:
         else:
             outcome.refused(s, row, push, results[0])
             release(row, None, attempt=0)
+
+
+def _still_newest(s: Session, job: Job) -> Listing | None:
+    """The claimed row while what was looked at is its newest wish; else None, and a newer one goes next."""
+    row = held(s, Listing, job.mine)
+    if row is not None and row.version != job.version:
+        row.ticket = ""
+        release(row, clock.now(), attempt=0)
+        return None
+    return row
 
 
 def _look_again(s: Session, job: Job, row: Listing, push: ListingPush) -> None:
@@ -333,12 +339,8 @@ def _look_again(s: Session, job: Job, row: Listing, push: ListingPush) -> None:
 def _looked(job: Job, there: RemoteListing) -> None:
     """What the marketplace has some time after it accepted a push."""
     with db.writing() as s:
-        row = held(s, Listing, job.mine)
+        row = _still_newest(s, job)
         if row is None:
-            return
-        if row.version != job.version:
-            row.ticket = ""
-            release(row, clock.now(), attempt=0)
             return
         push = _sent(s, row, job.version)
         if _has(there, push):

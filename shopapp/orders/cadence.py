@@ -11,15 +11,14 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Engine, case, func, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from marketplaces.channel import Channel, Limit
 from shopapp import clock
 from shopapp.accounts.line import keys_of
-from shopapp.records import db
+from shopapp.records.memo import Memo
 from shopapp.records.models import Account, AccountStatus, HeldReason, Order, OrderState, Shop, ShopStatus
 from shopapp.runtime import config
 from shopapp.work.turns import RESERVE
@@ -28,7 +27,7 @@ RECENT = timedelta(hours=2)  # since the last sale that came in: so long an acco
 KNOWN = timedelta(seconds=30)  # for which the number of accounts is believed
 OURS = (HeldReason.PLAN, HeldReason.PAUSED)  # these wait for nothing at the marketplace
 Crowd = tuple[int, int]  # accounts that are polled, and how many of them are busy
-_crowds: WeakKeyDictionary[Engine, tuple[datetime, dict[str, Crowd]]] = WeakKeyDictionary()
+_crowds: Memo[dict[str, Crowd]] = Memo(KNOWN)  # of all channels together
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +120,8 @@ def _waiting() -> tuple[ColumnElement[bool], ...]:
 
 
 def _counted(s: Session) -> dict[str, Crowd]:
-    now, kept = clock.now(), _crowds.get(db.engine())
-    if kept is None or not kept[0] <= now < kept[0] + KNOWN:
-        kept = _crowds[db.engine()] = (now, _count(s, now))
-    return kept[1]
+    found = _crowds.get("")
+    return found if found is not None else _crowds.keep("", _count(s, clock.now()))
 
 
 def _count(s: Session, now: datetime) -> dict[str, Crowd]:

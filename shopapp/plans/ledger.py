@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Row, bindparam, func, or_, select
+from sqlalchemy import Row, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from marketplaces.money import Money
@@ -23,7 +22,6 @@ from shopapp.records.models import HeldReason, Order, OrderState, Shop, UsageEnt
 
 REMEMBERED = timedelta(minutes=1)  # how long the older part of a sum is believed, and how old that part is
 HINT = timedelta(seconds=5)
-_TOLD: Memo[Money] = Memo(HINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +55,17 @@ class Usage(Level):
     forecast_at: datetime | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Older:
-    """The sum of a period's entries before `until`, read at `at`."""
+    """The sum of a period's entries before `until`."""
 
-    at: datetime
     until: datetime
     minor: int
 
 
-# Per database of this process; bounded. Of a shop's period: key (shop id, start of the period).
-_sums: WeakKeyDictionary[Engine, dict[tuple[int, datetime], _Older]] = WeakKeyDictionary()
-MOST = 10_000
+# Of a shop's period: key (shop id, start of the period).
+_SUMS: Memo[_Older] = Memo(REMEMBERED)
+_TOLD: Memo[Money] = Memo(HINT)
 
 
 def period(shop: Shop, now: datetime) -> tuple[datetime, datetime]:
@@ -151,14 +148,10 @@ def level(s: Session, shop: Shop) -> Level:
     """
     now = clock.now()
     since, reset_at = period(shop, now)
-    known = _sums.setdefault(db.engine(), {})
-    older = known.get((shop.id, since))
-    if older is None or not older.at <= now < older.at + REMEMBERED:
+    older = _SUMS.get((shop.id, since))
+    if older is None:
         until = max(since, now - REMEMBERED)
-        older = _Older(now, until, _sum(s, shop.id, since, until))
-        if len(known) >= MOST:
-            known.clear()
-        known[(shop.id, since)] = older
+        older = _SUMS.keep((shop.id, since), _Older(until, _sum(s, shop.id, since, until)))
     used = Money(older.minor + _sum(s, shop.id, older.until, reset_at), CURRENCY)
     return Level(used, limit_of(shop))
 

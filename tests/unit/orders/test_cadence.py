@@ -82,7 +82,7 @@ def account(scene: Scene) -> Account:
 
 
 def forget() -> None:
-    rhythm._crowds.clear()
+    rhythm._crowds.drop("")
 
 
 def crowd(of: Account, count: int, **values: object) -> None:

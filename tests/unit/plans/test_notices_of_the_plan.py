@@ -159,7 +159,8 @@ def test_whatever_is_sold_and_cancelled_the_banner_is_true_and_comes_again_only_
         for model in (Incident, UsageEntry, Order):
             s.query(model).delete()
         s.get_one(Shop, 1).plan_key = "starter"
-    ledger._sums.clear()
+    ledger._SUMS._kept.clear()
+    ledger._TOLD._kept.clear()
     clock.travel(START, freeze=True)
     sale(0, 152_000)
     sold: list[int] = []
