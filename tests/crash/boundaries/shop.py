@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from shopapp import clock
-from shopapp.accounts import link, repair
+from shopapp.accounts import line, link, repair
 from shopapp.records import db
 from shopapp.records.models import Account
 from tests.crash.boundaries import judge
@@ -302,14 +302,14 @@ class TakeOver(Scenario):
 
     def again(self, stage: Stage, scene: Scene) -> None:
         """The merchant's clicks; who got no answer clicks once more. The sale happens once it is done."""
-        self.clicks(scene)
+        self.clicks(stage, scene)
         with stage.counter.uncounted():
             seller = scene.facts["place"].seller
             sold = [one["orderId"] for one in stage.box.get(f"/amazon/sellers/{seller}/orders")]
             if LATER_SALE not in sold:
                 stage.sell(seller, order_id=LATER_SALE)
 
-    def clicks(self, scene: Scene) -> None:
+    def clicks(self, stage: Stage, scene: Scene) -> None:
         """Link, take over, and where the page asks: import from now on."""
         _, shop_id = scene.facts["other"]
         outcome = link.typed(shop_id, "1", "amazon", "eu", scene.facts["values"])
@@ -341,15 +341,19 @@ class TakeBack(TakeOver):
     def prepare(self, stage: Stage, scene: Scene) -> None:
         """Two hours in which the other shop imports."""
         super().prepare(stage, scene)
-        super().clicks(scene)
+        super().clicks(stage, scene)
         for seconds in (5 * 60, 2 * 3600):
             stage.pass_time(seconds)
             stage.work()
 
-    def clicks(self, scene: Scene) -> None:
-        """The site is ticked again on the account's page."""
+    def clicks(self, stage: Stage, scene: Scene) -> None:
+        """The site is ticked again on the account's page; who is told to come back later comes back once."""
         place = scene.facts["place"]
-        outcome = repair.save(place.shop_id, "1", place.account_id, {"sites": [DE], "take_over": True})
+        ticked = {"sites": [DE], "take_over": True}
+        outcome = repair.save(place.shop_id, "1", place.account_id, ticked)
+        if outcome.cause == "later":  # whoever held the refresh died: its lease ends by itself
+            stage.pass_time(line.LEASE.total_seconds() + 1)
+            outcome = repair.save(place.shop_id, "1", place.account_id, ticked)
         assert outcome.kind == "saved", outcome
 
     def judge(self, stage: Stage, scene: Scene, kills: int) -> Found:

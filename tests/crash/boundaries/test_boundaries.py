@@ -93,7 +93,7 @@ def test_redaction_is_complete_after_any_crash_and_takes_nothing_else(tallies: d
 
 
 def test_a_seller_taken_over_is_told_once_and_no_order_is_in_both_shops(tallies: dict[str, list[Tally]]) -> None:
-    assert harm(of(tallies["singles"], "take-over")) == []
+    assert harm(of(tallies["singles"], "take-over", "take-back")) == []
 
 
 def test_a_replaced_refresh_token_lost_in_a_crash_heals_or_is_told_once_and_never_loops(
