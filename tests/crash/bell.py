@@ -25,13 +25,9 @@ BEGUN = "SELECT lease_token <> '' OR due_at > '2020-01-02' FROM chore WHERE name
 OTHERS = "UPDATE chore SET due_at = NULL WHERE name <> 'own_secrets'"
 
 
-def measure(rings: int, folder: Path, rounds: int = 1, enough: float = 0.0) -> list[float]:
-    """Seconds from each ring until its work started, sorted. Runs on PostgreSQL, the clock on the wall.
-
-    Of several rounds the best is given, the first whose 95 % are at most `enough` milliseconds: others work here too.
-    """
+def measure(rings: int, folder: Path) -> list[float]:
+    """Seconds from each ring until its work started, sorted. Runs on PostgreSQL, the clock on the wall."""
     house = House(folder, postgres=True, scheduler=False)
-    best: list[float] = []
     try:
         house.start()
         house.wait()
@@ -40,17 +36,11 @@ def measure(rings: int, folder: Path, rounds: int = 1, enough: float = 0.0) -> l
         with house.database.connect("crash") as line:
             _until_ready(house)
             line.execute(OTHERS)
-            for _ in range(rounds):
-                found = sorted(_ring(house, line) for _ in range(rings))
-                if not best or share(found, 0.95) < share(best, 0.95):
-                    best = found
-                if share(best, 0.95) <= enough:
-                    break
+            return sorted(_ring(house, line) for _ in range(rings))
     finally:
         bell.connection().close()
         bell.configure("", "")
         assert house.stop() == 0
-    return best
 
 
 def _ring(house: House, line: psycopg.Connection) -> float:

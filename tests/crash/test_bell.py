@@ -1,4 +1,4 @@
-"""From the bell to the work: what a person who waits for "Sync now" feels."""
+"""From the bell to the work: what a person who waits for "Sync now" feels. How long it takes, `tests.crash.bell` tells."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.bell import measure, share
+from tests.crash.bell import measure
 
 pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"), pytest.mark.postgres]
 
 
-def test_work_starts_within_a_quarter_of_a_second_of_the_bell(tmp_path: Path) -> None:
-    found = measure(40, tmp_path, rounds=4, enough=250)
-    print(f"p50 {share(found, 0.5):.0f} ms, p95 {share(found, 0.95):.0f} ms")
-    assert share(found, 0.95) <= 250
+def test_each_bell_is_followed_by_its_work_without_a_scheduler(tmp_path: Path) -> None:
+    """A bell that was not heard falls over in `measure`: nothing else would start the work there."""
+    assert len(measure(5, tmp_path)) == 5
