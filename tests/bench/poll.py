@@ -145,13 +145,19 @@ def _lateness(here: Stage, workers: int, count: int, seconds: float) -> dict[str
 
 
 def _wake(here: Stage, account_id: int) -> None:
-    """Wait until the worker has polled one account: all processes have imported everything by then."""
+    """Wait until the worker is done with one account: all processes have imported everything by then, and a poll that
+    still ran would make the account due later than what is measured says."""
     _due_now([account_id])
     ends = time.time() + 60
-    while not here.told()["seen"]:
+    while not here.told()["seen"] or _claimed(account_id):
         if time.time() > ends:
             raise SystemExit("the worker does not begin")
         time.sleep(0.2)
+
+
+def _claimed(account_id: int) -> bool:
+    with db.reading() as s:
+        return bool(s.scalars(select(Account.lease_token).where(Account.id == account_id)).one())
 
 
 def _bare_threads() -> int:
