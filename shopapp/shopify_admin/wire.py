@@ -19,7 +19,7 @@ import requests
 
 from marketplaces.errors import RateLimited, Transient
 from marketplaces.text import clean, redact
-from marketplaces.transport import Hosts, Transport, WireFailure, prepare
+from marketplaces.transport import Hosts, Transport, WireFailure
 from marketplaces.wire import parse_json, retry_after
 from shopapp import clock, runtime
 from shopapp.records import db
@@ -29,9 +29,15 @@ SECONDS = 30
 CAP = 20_000_000
 FROZEN = (402, 423)
 LIMITED = (429, 430)
+HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": "shopapp",
+}
 
 _lock = threading.Lock()
-_sessions: dict[tuple[int, str], requests.Session] = {}
+_transports: dict[tuple[int, str], ShopTransport] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +66,23 @@ class ShopTransport(Transport):
         return super().send(request, *args, **kwargs)
 
 
-def session() -> requests.Session:
-    """The pooled session of this process; connections made before a fork are left to the parent."""
+def _transport() -> ShopTransport:
+    """The pooled connections of this process; those made before a fork are left to the parent.
+
+    No session of `requests` is around them: we keep no cookies, follow no redirects and take nothing of the environment.
+    """
     key = (os.getpid(), runtime.config()["SHOPIFY_LOOPBACK"])
     with _lock:
-        if key not in _sessions:
-            fresh = requests.Session()
-            prepare(fresh, ShopTransport(key[1]))
-            _sessions[key] = fresh
-        return _sessions[key]
+        if key not in _transports:
+            _transports[key] = ShopTransport(key[1])
+        return _transports[key]
 
 
 def close() -> None:
     """Close the pooled connections of this process."""
     with _lock:
-        for key in [key for key in _sessions if key[0] == os.getpid()]:
-            _sessions.pop(key).close()
+        for key in [key for key in _transports if key[0] == os.getpid()]:
+            _transports.pop(key).close()
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, call: str, effect: bool) -> Answer:
@@ -84,10 +91,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, call: str, effect
     Raises Transient, RateLimited, ShopFrozen. Must not be called inside a transaction.
     """
     assert db.open_transactions() == 0, "the network may not be used inside a transaction"
-    sent = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "shopapp", **headers}
-    line = session()
     try:
-        response = line.send(line.prepare_request(requests.Request("POST", url, headers=sent, data=body)))
+        response = _transport().send(requests.Request("POST", url, headers={**HEADERS, **headers}, data=body).prepare())
     except WireFailure as failure:
         raise Transient(failure.words, maybe_done=failure.sent and effect, call=call) from failure
     except requests.RequestException as error:
@@ -99,14 +104,9 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, call: str, effect
 def _judge(response: requests.Response, call: str, effect: bool) -> Answer:
     status, raw = response.status_code, response.content
     request_id = clean(response.headers.get("X-Request-Id", ""), 100)
-    words = redact(clean(raw[:2000].decode("utf-8", "replace"), 300))
     details: dict[str, Any] = {"status": status, "call": call, "request_id": request_id}
-    if status in LIMITED:
-        raise RateLimited(retry_after(response.headers.get("Retry-After", ""), clock.now()), words, **details)
-    if status in FROZEN:
-        raise ShopFrozen(words, **details)
-    if status >= 500 or status == 408:
-        raise Transient(words, maybe_done=effect, **details)
+    if status in (*LIMITED, *FROZEN, 408) or status >= 500:
+        _refuse(response, redact(clean(raw[:2000].decode("utf-8", "replace"), 300)), effect, details)
     try:
         body = parse_json(raw)
     except ValueError:
@@ -116,6 +116,14 @@ def _judge(response: requests.Response, call: str, effect: bool) -> Answer:
     if body is None and status < 300:
         _nonsense(call, effect, details)
     return Answer(status, body, raw, request_id)
+
+
+def _refuse(response: requests.Response, words: str, effect: bool, details: dict[str, Any]) -> NoReturn:
+    if response.status_code in LIMITED:
+        raise RateLimited(retry_after(response.headers.get("Retry-After", ""), clock.now()), words, **details)
+    if response.status_code in FROZEN:
+        raise ShopFrozen(words, **details)
+    raise Transient(words, maybe_done=effect, **details)
 
 
 def _nonsense(call: str, effect: bool, details: dict[str, Any]) -> NoReturn:
