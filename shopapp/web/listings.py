@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -123,12 +125,29 @@ def reading(s: Session, shop: Shop) -> dict[str, Any]:
     catalogue = row is not None and (row.ended_at is None or bool(row.ticket))
     ended = [run.ended_at for run, _site in runs if run.state == RunState.DONE and run.ended_at]
     return {
-        "runs": [told for run, site in runs if (told := _told(run, f"{labels.get(run.account_id, '')} · {site}"))],
+        "runs": list(_all_told(runs, labels)),
         "busy": catalogue or any(run.state in duties.OPEN for run, _site in runs),
         "catalogue": catalogue,
         "last": max(ended, default=None),
         "accounts": bool(labels),
     }
+
+
+def _all_told(runs: Sequence[tuple[ListingRun, str]], labels: Mapping[int, str]) -> Iterator[Progress]:
+    """Reads that are only queued are told once for an account, however many sites it has."""
+    queued = Counter(run.account_id for run, _site in runs if _only_queued(run))
+    for run, site in runs:
+        if _only_queued(run):
+            count = queued.pop(run.account_id, 0)
+            if not count:
+                continue
+            site = ngettext("%(count)s site", "%(count)s sites", count) if count > 1 else site
+        if told := _told(run, f"{labels.get(run.account_id, '')} · {site}"):
+            yield told
+
+
+def _only_queued(run: ListingRun) -> bool:
+    return run.state == RunState.QUEUED and not run.words
 
 
 def _told(run: ListingRun, name: str) -> Progress | None:
@@ -155,15 +174,16 @@ def gather(s: Session, wish: Wish, after: str) -> dict[str, Any]:
     shop, filters = current_shop(s), wish.filters()
     page = find.search(s, g.shop_id, wish.q, filters, after)
     counts = find.counts(s, g.shop_id, filters.account_id, wish.q)
-    accounts = select(Account.id, Account.label).where(Account.shop_id == g.shop_id).order_by(Account.label)
-    labels = {row[0]: row[1] for row in s.execute(accounts)}
+    accounts = select(Account.id, Account.label, Account.channel).where(Account.shop_id == g.shop_id)
+    mine = s.execute(accounts.order_by(Account.label)).all()
     known = {account_id: rules.of(s, account_id) for account_id in {one.account_id for one in page.listings}}
     return {
         "wish": wish,
         "rows": [_row(one, known[one.account_id], shop.currency) for one in page.listings],
         "after": page.after,
         "counts": counts,
-        "labels": labels,
+        "labels": {row.id: row.label for row in mine},
+        "channels": {row.id: row.channel for row in mine},
         "statuses": [(str(one), _(LISTING_BADGES[one][1])) for one in TABS],
         "reads": reading(s, shop),
     }

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from marketplaces.money import Money
 from shopapp import clock, i18n
 from shopapp.alerts.causes import CAUSES
+from shopapp.alerts.wording import channel_name
 from shopapp.config import ROOT
 from shopapp.i18n import N_
 from shopapp.records.models import AccountStatus, HeldReason, ListingStatus, OrderState
@@ -207,6 +208,13 @@ def asset(name: str) -> str:
     return f"/static/{name}?v={_digest(name, (ROOT / 'static' / name).stat().st_mtime_ns)}"
 
 
+@lru_cache(maxsize=64)
+def icon(channel: str) -> str:
+    """Address of the tile that stands for a channel, "" when it has none."""
+    name = f"channels/{channel}.svg"
+    return asset(name) if (ROOT / "static" / name).is_file() else ""
+
+
 def toast() -> str:
     """What the flash toast of this page says, "" for none."""
     key = TOASTS.get(request.args.get("done", ""))
@@ -218,13 +226,13 @@ def init_app(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters: dict[str, Callable[..., Any]] = {
         "money": money, "moment": moment, "day": day, "ago": ago, "percent": percent, "number": number,
-        "quote": quote, "copyable": copyable, "cause_label": cause_label,
+        "quote": quote, "copyable": copyable, "cause_label": cause_label, "channel_name": channel_name,
         "account_badge": partial(badge, ACCOUNT_BADGES), "order_badge": partial(badge, ORDER_BADGES),
         "listing_badge": partial(badge, LISTING_BADGES),
     }  # fmt: skip
     app.jinja_env.filters.update(filters)
     app.jinja_env.globals.update(
-        {"_": _, "ngettext": ngettext, "asset": asset, "toast": toast, "held_reasons": HELD_REASONS}
+        {"_": _, "ngettext": ngettext, "asset": asset, "toast": toast, "icon": icon, "held_reasons": HELD_REASONS}
     )
 
     @app.context_processor

@@ -55,14 +55,15 @@ def skus(page: Page) -> list[str]:
     return re.findall(r'<s-link id="listing-\d+"[^>]*>([^<]*)<', page.html)
 
 
-def run(desk: Desk, account_id: int, state: str, **columns: Any) -> None:
+def run(desk: Desk, account_id: int, state: str, site: str = DE, **columns: Any) -> None:
     with db.writing() as s:
         s.add(AccountSite(
             shop_id=desk.shop_id, account_id=account_id, channel="amazon", realm="eu", seller_id=f"A{account_id}",
-            site=DE, name="Amazon.de", importing=True,
+            site=site, name="Amazon.de" if site == DE else site, importing=True,
         ))  # fmt: skip
         s.add(ListingRun(
-            shop_id=desk.shop_id, account_id=account_id, site=DE, kind="read", state=state, asked_at=clock.now(), **columns
+            shop_id=desk.shop_id, account_id=account_id, site=site, kind="read", state=state,
+            asked_at=clock.now(), **columns
         ))  # fmt: skip
 
 
@@ -234,6 +235,17 @@ def test_read_again_queues_one_read_of_each_site_and_shows_how_far_it_is(desk: D
     part = desk.get("/listings/reading")
     assert "50,000 of 200,000" in part.text
     assert part.tags("s-progress")[0]["value"] == "0.25"
+
+
+def test_many_sites_that_wait_for_their_read_are_told_in_one_line(desk: Desk) -> None:
+    account = desk.account()
+    for site in ("A1", "A2", "A3"):
+        run(desk, account, RunState.QUEUED, site=site)
+    run(desk, account, RunState.RUNNING, site="A4")
+    page = desk.get("/listings")
+    assert "My Amazon · 3 sites" in page.text
+    assert page.text.count("Queued") == 1
+    assert "My Amazon · A4" in page.text
 
 
 def test_a_read_that_was_given_up_is_told_with_the_marketplaces_words(desk: Desk) -> None:

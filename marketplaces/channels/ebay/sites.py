@@ -48,7 +48,7 @@ _ROWS = (
 MARKETS = {row[0]: Market(*row) for row in _ROWS}
 # Parts of the American site that have ids of their own.
 _PARTS = {"EBAY_MOTORS_US": "EBAY_US", "EBAY_MOTORS": "EBAY_US", "EBAY_HALF_US": "EBAY_US"}
-REALMS = (Realm(REALM, "eBay", tuple(Site(one.id, one.name, one.country) for one in MARKETS.values())),)
+REALMS = (Realm(REALM, "all countries", tuple(Site(one.id, one.name, one.country) for one in MARKETS.values())),)
 
 
 def site_of(marketplace_id: str) -> str:
