@@ -45,6 +45,16 @@ class WireFailure(Exception):
         super().__init__(words)
 
 
+def allowed_of(addresses: Iterable[str]) -> tuple[str, ...]:
+    """What Hosts takes for base `addresses`: the host of a plain https one, the whole origin of one that was put in place."""
+    found = []
+    for address in addresses:
+        parts = urlsplit(address)
+        plain = parts.scheme == "https" and parts.port is None
+        found.append(str(parts.hostname) if plain else f"{parts.scheme}://{parts.netloc}")
+    return tuple(dict.fromkeys(found))
+
+
 class Hosts:
     """Where calls may go: "api.example.com" (exact), ".example.com" (any host under it), or an origin or address.
 

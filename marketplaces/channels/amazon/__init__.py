@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from marketplaces.channel import AppKeys, Channel, Line, LoginKind, LoginRequest, Renewal, Selling, Shipping, Step
 from marketplaces.channels.amazon import (
@@ -35,6 +34,7 @@ from marketplaces.data import (
     Seller,
     Shipment,
 )
+from marketplaces.transport import allowed_of
 from marketplaces.wire import Http
 
 
@@ -71,12 +71,7 @@ class Amazon(Channel):
     def hosts(self, keys: AppKeys, realm: str = "") -> tuple[str, ...]:
         """The API of the three regions and the token endpoint, or what the keys put in their place."""
         addresses = [regions.api_base(keys, realm.key) for realm in self.realms] + [regions.token_url(keys)]
-        names = []
-        for address in addresses:
-            parts = urlsplit(address)
-            plain = parts.scheme == "https" and parts.port is None
-            names.append(str(parts.hostname) if plain else f"{parts.scheme}://{parts.netloc}")
-        return tuple(dict.fromkeys(names))
+        return allowed_of(addresses)
 
     def step_link(self, step: Step, keys: AppKeys, realm: str) -> str:
         """As the base class says; the sandbox has pages of its own."""

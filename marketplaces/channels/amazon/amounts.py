@@ -7,18 +7,17 @@ true one. Vendor examples: 39.99 + tax 10.00 = 49.99 (on top); European prices e
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from marketplaces.amounts import known_currency, minor
 from marketplaces.errors import Rejected
-from marketplaces.money import Money, exponent
+from marketplaces.money import Money
 from marketplaces.text import clean
 
 ITEM, TAX, DISCOUNT, TIP = "ITEM", "TAX", "DISCOUNT", "DELIVERY_TIP"
 CHARGES = ("SHIPPING", "GIFT_WRAP", "COD_FEE", "OTHER")
-_NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -54,15 +53,7 @@ class Settled:
 
 def amount(raw: Any, where: str, currency: str) -> int:
     """Minor units of the contract's Money object, which must be in `currency`. Rejected with the reason otherwise."""
-    code, text = raw["currencyCode"], raw["amount"]
-    if code != currency:
-        raise Rejected(f"{where} is in {clean(code, 8)}, the order in {currency}", field=where, reason="mixed_currency")
-    if isinstance(text, (bool, float)) or not _NUMBER.fullmatch(str(text).strip()):
-        raise Rejected(f"{where} is no amount: {clean(str(text), 40)}", field=where, reason="bad_amount")
-    try:
-        return Money.parse(str(text), currency).minor
-    except ValueError as error:
-        raise Rejected(f"{where}: {error}", field=where, reason="bad_amount") from error
+    return minor(raw["amount"], where, currency, raw["currencyCode"])
 
 
 def order_currency(raw: Mapping[str, Any]) -> str:
@@ -70,14 +61,7 @@ def order_currency(raw: Mapping[str, Any]) -> str:
     total = (raw.get("proceeds") or {}).get("grandTotal")
     if not total:
         raise Rejected("Amazon states no total for this order", field="grandTotal", reason="no_total")
-    code = total["currencyCode"]
-    try:
-        exponent(code)
-    except (ValueError, TypeError) as error:
-        raise Rejected(
-            f"currency {clean(str(code), 8)} is not known", field="currency", reason="unknown_currency"
-        ) from error
-    return str(code)
+    return known_currency(total["currencyCode"])
 
 
 def item_parts(item: Mapping[str, Any], quantity: int, currency: str) -> Parts:

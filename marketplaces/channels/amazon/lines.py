@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from marketplaces.bills import derived_taxes, line_id, shared, split
 from marketplaces.channels.amazon.amounts import CHARGES, ITEM, TIP, Parts, Settled
-from marketplaces.data import OrderLine, ShippingLine, TaxLine
-from marketplaces.money import Money, derived_rate
+from marketplaces.data import OrderLine, ShippingLine
+from marketplaces.money import Money
 from marketplaces.text import clean
 
 TITLES = {
@@ -31,22 +32,15 @@ class Item:
 
 
 def order_lines(item: Item, settled: Settled, currency: str) -> list[OrderLine]:
-    """The lines of one item: one, or two when its price is not a whole number of minor units a piece.
-
-    3 pieces for 10.00 become 1 at 3.34 and 2 at 3.33 (the second with ":2" after its id), so that nothing is lost.
-    """
+    """The lines of one item: one, or two when its price is not a whole number of minor units a piece."""
     parts = item.parts
     price, discount, tax = parts.prices[ITEM], parts.discounts.get(ITEM, 0), parts.taxes.get(ITEM, 0)
-    low, dearer = divmod(price, item.quantity)
-    pieces = [(dearer, low + 1), (item.quantity - dearer, low)] if dearer else [(item.quantity, low)]
-    lines: list[OrderLine] = []
-    for number, (quantity, unit) in enumerate(pieces):
-        last = number == len(pieces) - 1
-        off = discount if last else discount * (quantity * unit) // price
-        part = tax if last else tax * (quantity * unit) // price
-        lines.append(_line(item, number, (quantity, unit, off, part), settled.taxes_included, currency))
-        discount, tax = discount - off, tax - part
-    return lines
+    parts_of = split(price, item.quantity)
+    offs, shares = shared(discount, parts_of), shared(tax, parts_of)
+    return [
+        _line(item, number, (*one, offs[number], shares[number]), settled.taxes_included, currency)
+        for number, one in enumerate(parts_of)
+    ]
 
 
 def _line(item: Item, number: int, amounts: tuple[int, int, int, int], included: bool, currency: str) -> OrderLine:
@@ -56,14 +50,14 @@ def _line(item: Item, number: int, amounts: tuple[int, int, int, int], included:
     cancel = (raw.get("cancellation") or {}).get("cancellationRequest")
     net = quantity * unit - discount
     return OrderLine(
-        line_id=clean(raw["orderItemId"], 64) + (f":{number + 1}" if number else ""),
+        line_id=line_id(clean(raw["orderItemId"], 64), number),
         sku=clean(product.get("sellerSku"), 255, keep_spaces=True),
         title=clean(product.get("title"), 255) or clean(product.get("asin"), 64),
         quantity=quantity,
         unit_price=Money(unit, currency),
         total=Money(net + (0 if included else tax), currency),
         discount=Money(discount, currency),
-        taxes=_taxes({item.liable: (tax, net)}, included, currency),
+        taxes=derived_taxes({item.liable: (tax, net)}, currency, included=included),
         cancel_requested=bool(cancel),
     )
 
@@ -88,19 +82,10 @@ def charges(items: list[Item], settled: Settled, currency: str) -> tuple[Shippin
                     total=Money(price - discount + (0 if settled.taxes_included else tax_sum), currency),
                     discount=Money(discount, currency),
                     code=kind,
-                    taxes=_taxes(taxes, settled.taxes_included, currency),
+                    taxes=derived_taxes(taxes, currency, included=settled.taxes_included),
                 )
             )
     if settled.tips:
         tip = Money(settled.tips, currency)
         found.append(ShippingLine(TITLES[TIP], tip, tip, Money.zero(currency), TIP))
     return tuple(found)
-
-
-def _taxes(amounts: dict[bool, tuple[int, int]], included: bool, currency: str) -> tuple[TaxLine, ...]:
-    """Tax lines from {collected by Amazon: (tax, price after discount)}; no line where there is no tax."""
-    return tuple(
-        TaxLine("Tax", Money(tax, currency), derived_rate(tax, base - tax if included else base), True, liable)
-        for liable, (tax, base) in sorted(amounts.items())
-        if tax
-    )

@@ -9,16 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from marketplaces.amounts import MOST_PIECES, pieces
+from marketplaces.bills import Bill
 from marketplaces.channel import AppKeys
 from marketplaces.channels.amazon import amounts, lines
 from marketplaces.channels.amazon.regions import MARKETS, central_base
-from marketplaces.data import Address, Order, OrderLine, OrderState, ShippingLine
+from marketplaces.data import Address, Order, OrderLine, OrderState
 from marketplaces.errors import Rejected
 from marketplaces.moments import moment
 from marketplaces.money import Money, exponent
 from marketplaces.text import clean
 
-MOST_PIECES = 1_000_000
 _STATES = {
     "PENDING_AVAILABILITY": OrderState.PAYMENT,
     "PENDING": OrderState.PAYMENT,
@@ -53,19 +54,6 @@ class Place:
         if isinstance(told, str) and told:
             return clean(told, 64)
         return self.sites[0] if len(self.sites) == 1 else ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Bill:
-    """The money side of an order."""
-
-    currency: str
-    total: Money
-    lines: tuple[OrderLine, ...]
-    charges: tuple[ShippingLine, ...] = ()
-    rounding: Money | None = None
-    taxes_included: bool = True
-    flags: tuple[str, ...] = ()
 
 
 def order(raw: Mapping[str, Any], place: Place) -> Order:
@@ -124,7 +112,7 @@ def _state(raw: Mapping[str, Any]) -> tuple[OrderState, str, str]:
     return state, "", status
 
 
-def _bill(raw: Mapping[str, Any], site: str, *, must: bool) -> _Bill:
+def _bill(raw: Mapping[str, Any], site: str, *, must: bool) -> Bill:
     try:
         return _settled(raw, site)
     except Rejected:
@@ -133,7 +121,7 @@ def _bill(raw: Mapping[str, Any], site: str, *, must: bool) -> _Bill:
         return _bare(raw, site)
 
 
-def _settled(raw: Mapping[str, Any], site: str) -> _Bill:
+def _settled(raw: Mapping[str, Any], site: str) -> Bill:
     currency = amounts.order_currency(raw)
     items = [one for item in raw["orderItems"] if (one := _item(item, currency)) is not None]
     if not items:
@@ -149,7 +137,7 @@ def _settled(raw: Mapping[str, Any], site: str) -> _Bill:
         for one in items:
             one.parts.taxes.clear()
         flags.append("tax_outside_total")
-    return _Bill(
+    return Bill(
         currency=currency,
         total=Money(settled.total, currency),
         lines=tuple(line for one in items for line in lines.order_lines(one, settled, currency)),
@@ -162,7 +150,7 @@ def _settled(raw: Mapping[str, Any], site: str) -> _Bill:
 
 def _item(raw: Mapping[str, Any], currency: str) -> lines.Item | None:
     """One item; None for one that was cancelled down to nothing."""
-    quantity = _quantity(raw)
+    quantity = pieces(raw["quantityOrdered"], "quantityOrdered", least=0)
     parts = amounts.item_parts(raw, quantity, currency)
     if quantity == 0:
         if parts.net or parts.tax:
@@ -173,16 +161,7 @@ def _item(raw: Mapping[str, Any], currency: str) -> lines.Item | None:
     return lines.Item(raw, quantity, parts, liable)
 
 
-def _quantity(raw: Mapping[str, Any]) -> int:
-    value = raw["quantityOrdered"]
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("quantityOrdered")
-    if not 0 <= value <= MOST_PIECES:
-        raise Rejected(f"a quantity of {value} cannot be right", field="quantity", reason="bad_quantity")
-    return value
-
-
-def _bare(raw: Mapping[str, Any], site: str) -> _Bill:
+def _bare(raw: Mapping[str, Any], site: str) -> Bill:
     """Lines without money, for an order that is not to be imported now. It is asked for again when it changes."""
     told = ((raw.get("proceeds") or {}).get("grandTotal") or {}).get("currencyCode")
     currency = MARKETS[site].currency if site in MARKETS else "EUR"
@@ -206,7 +185,7 @@ def _bare(raw: Mapping[str, Any], site: str) -> _Bill:
                 discount=zero,
             )
         )
-    return _Bill(currency, zero, tuple(found), flags=("no_price_yet",))
+    return Bill(currency, zero, tuple(found), flags=("no_price_yet",))
 
 
 def _address(raw: Any) -> Address | None:

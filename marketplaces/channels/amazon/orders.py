@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from marketplaces import strange
 from marketplaces.channel import Line
 from marketplaces.channels.amazon import calls, mapping
 from marketplaces.data import Order, OrderPage, OrderQuery, Unmapped
-from marketplaces.errors import PermissionMissing, Rejected, Transient
+from marketplaces.errors import PermissionMissing, Transient
 from marketplaces.moments import maybe_moment, stamp
-from marketplaces.text import clean
 
 PATH = "/orders/2026-01-01/orders"
 PERSONAL = ("BUYER", "RECIPIENT")
@@ -19,6 +19,7 @@ DATASETS = (*PERSONAL, "PROCEEDS", "CANCELLATION", "FULFILLMENT", "TAX")
 # A *Before in the last two minutes is refused; some seconds more allow for a clock that is a little fast.
 LAG = timedelta(minutes=2, seconds=15)
 LONGEST_TOKEN = 3900
+NAMES = strange.Names("Amazon's", "orderId", "createdTime", "lastUpdatedTime")
 
 
 def search(line: Line, query: OrderQuery) -> OrderPage:
@@ -45,10 +46,8 @@ def get(line: Line, order_id: str, site: str) -> Order:
     raw = body.get("order")
     if not isinstance(raw, dict):
         raise Transient("an order answer of an unknown shape", call=calls.GET_ORDER.operation)
-    try:
-        order = mapping.order(raw, _place(line, (site,)))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Rejected(_changed(error), reason="channel_changed", call=calls.GET_ORDER.operation) from error
+    place = _place(line, (site,))
+    order = strange.alone(lambda: mapping.order(raw, place), NAMES, calls.GET_ORDER.operation)
     if order.order_id != order_id:
         raise Transient("an answer about another order", call=calls.GET_ORDER.operation)
     return order
@@ -57,30 +56,7 @@ def get(line: Line, order_id: str, site: str) -> Order:
 def one_of_page(line: Line, sites: tuple[str, ...], raw: Any) -> Order | Unmapped:
     """The order `raw`, or why it could not be mapped; it never raises, so that one order cannot spoil a page."""
     place = _place(line, sites)
-    try:
-        return mapping.order(raw, place)
-    except Rejected as error:
-        return _unmapped(place, raw, error.reason, error.words, error.field)
-    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, IndexError) as error:
-        return _unmapped(place, raw, "channel_changed", _changed(error))
-
-
-def _unmapped(place: mapping.Place, raw: Any, reason: str, words: str, field: str = "") -> Unmapped:
-    known = raw if isinstance(raw, dict) else {}
-    order_id = known.get("orderId")
-    return Unmapped(
-        order_id=clean(order_id, 64) if isinstance(order_id, (str, int)) and not isinstance(order_id, bool) else "",
-        site=place.site_of(known),
-        created_at=maybe_moment(known.get("createdTime")),
-        updated_at=maybe_moment(known.get("lastUpdatedTime")),
-        reason=reason,
-        words=words,
-        field=field,
-    )
-
-
-def _changed(error: Exception) -> str:
-    return f"Amazon's description of this order has an unknown shape ({type(error).__name__}: {clean(str(error), 80)})"
+    return strange.one_of_page(raw, lambda: mapping.order(raw, place), NAMES, place.site_of)
 
 
 def _place(line: Line, sites: tuple[str, ...]) -> mapping.Place:

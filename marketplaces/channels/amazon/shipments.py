@@ -6,12 +6,11 @@ repeat does no harm. Once everything has shipped, a package under another number
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from marketplaces.bills import units
 from marketplaces.channel import Line
 from marketplaces.channels.amazon import calls, carriers, orders
 from marketplaces.channels.amazon.answers import check
@@ -59,7 +58,7 @@ def request(shipment: Shipment, now: datetime) -> dict[str, Any]:
             "carrierName": known.name,
             "trackingNumber": shipment.tracking,
             "shipDate": stamp(max(shipment.ordered_at, min(shipment.shipped_at, now - CLOCK_MARGIN))),
-            "orderItems": [{"orderItemId": item, "quantity": count} for item, count in _items(shipment.lines).items()],
+            "orderItems": [{"orderItemId": item, "quantity": count} for item, count in units(shipment.lines).items()],
         },
     }
 
@@ -86,14 +85,6 @@ def _parcel(raw: dict[str, Any]) -> Parcel:
     )
     reference = clean(raw["packageReferenceId"], 64)
     return Parcel(reference, clean(raw.get("trackingNumber")), clean(raw.get("carrier"), 100), lines)
-
-
-def _items(lines: Iterable[ShippedLine]) -> Counter[str]:
-    """Units by Amazon's item. What we split in two for its uneven price ("...:2") is one item there."""
-    found: Counter[str] = Counter()
-    for one in lines:
-        found[one.line_id.partition(":")[0]] += one.quantity
-    return found
 
 
 def _refined(error: Rejected) -> Rejected:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from marketplaces.channel import AppKeys, Channel, Limit, Line, LoginKind, LoginRequest, Selling, Shipping, Step
 from marketplaces.channels.ebay import (
@@ -36,6 +35,7 @@ from marketplaces.data import (
     Seller,
     Shipment,
 )
+from marketplaces.transport import allowed_of
 from marketplaces.wire import Http
 
 
@@ -63,12 +63,7 @@ class Ebay(Channel):
 
     def hosts(self, keys: AppKeys, realm: str = "") -> tuple[str, ...]:
         """The API and its identity part, or what the keys put in their place."""
-        names = []
-        for address in (sites.api_base(keys), sites.identity_base(keys)):
-            parts = urlsplit(address)
-            plain = parts.scheme == "https" and parts.port is None
-            names.append(str(parts.hostname) if plain else f"{parts.scheme}://{parts.netloc}")
-        return tuple(dict.fromkeys(names))
+        return allowed_of((sites.api_base(keys), sites.identity_base(keys)))
 
     def limits_of(self, keys: AppKeys) -> tuple[Limit, ...]:
         """The quotas that eBay granted our application."""

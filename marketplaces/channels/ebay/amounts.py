@@ -8,16 +8,14 @@ one. Vendor: sell/fulfillment, PricingSummary, LineItem.total, EbayCollectAndRem
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from marketplaces.amounts import known_currency, minor
 from marketplaces.errors import Rejected
-from marketplaces.money import Money, exponent
-from marketplaces.text import clean
+from marketplaces.money import Money
 
-_NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 # Taxes of these kinds are fees that go with the goods; the summary tells them by themselves.
 FEES = frozenset(
     {
@@ -64,14 +62,7 @@ def amount(raw: Any, where: str, currency: str) -> int:
     code, text = raw["currency"], raw["value"]
     if code != currency and raw.get("convertedFromCurrency") == currency:
         code, text = currency, raw["convertedFromValue"]
-    if code != currency:
-        raise Rejected(f"{where} is in {clean(code, 8)}, the order in {currency}", field=where, reason="mixed_currency")
-    if isinstance(text, (bool, float)) or not _NUMBER.fullmatch(str(text).strip()):
-        raise Rejected(f"{where} is no amount: {clean(str(text), 40)}", field=where, reason="bad_amount")
-    try:
-        return Money.parse(str(text), currency).minor
-    except ValueError as error:
-        raise Rejected(f"{where}: {error}", field=where, reason="bad_amount") from error
+    return minor(text, where, currency, code)
 
 
 def order_currency(raw: Mapping[str, Any]) -> str:
@@ -79,13 +70,7 @@ def order_currency(raw: Mapping[str, Any]) -> str:
     total = (raw.get("pricingSummary") or {}).get("total")
     if not total:
         raise Rejected("eBay states no total for this order", field="total", reason="no_total")
-    code = total["currency"]
-    try:
-        exponent(code)
-    except (ValueError, TypeError) as error:
-        words = f"currency {clean(str(code), 8)} is not known"
-        raise Rejected(words, field="currency", reason="unknown_currency") from error
-    return str(code)
+    return known_currency(total["currency"])
 
 
 def parts_of(item: Mapping[str, Any], currency: str) -> Parts:

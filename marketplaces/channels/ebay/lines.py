@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from marketplaces.bills import derived_taxes, line_id, shared, split
 from marketplaces.channels.ebay.amounts import Parts, Settled
-from marketplaces.data import OrderLine, ShippingLine, TaxLine
-from marketplaces.money import Money, derived_rate
+from marketplaces.data import OrderLine, ShippingLine
+from marketplaces.money import Money
 from marketplaces.text import clean
 
 SHIPPING, FEE, ADJUSTMENT = "SHIPPING", "FEE", "ADJUSTMENT"
@@ -25,18 +26,18 @@ class Item:
 
 
 def order_lines(item: Item, settled: Settled, currency: str) -> list[OrderLine]:
-    """The lines of one item: one, or two (the second with ":2" after its id) when its price is no whole number a piece."""
-    price, discount, taxes = item.parts.price, item.parts.discount, dict(item.parts.taxes)
-    low, dearer = divmod(price, item.quantity)
-    pieces = [(dearer, low + 1), (item.quantity - dearer, low)] if dearer else [(item.quantity, low)]
-    lines: list[OrderLine] = []
-    for number, (quantity, unit) in enumerate(pieces):
-        last = number == len(pieces) - 1
-        off = discount if last else discount * (quantity * unit) // price
-        part = taxes if last else {who: tax * (quantity * unit) // price for who, tax in taxes.items()}
-        lines.append(_line(item, number, (quantity, unit, off), part, settled.taxes_included, currency))
-        discount, taxes = discount - off, {who: tax - part[who] for who, tax in taxes.items()}
-    return lines
+    """The lines of one item: one, or two when its price is no whole number of minor units a piece."""
+    price, discount, taxes = item.parts.price, item.parts.discount, item.parts.taxes
+    included = settled.taxes_included
+    parts_of = split(price, item.quantity)
+    offs = shared(discount, parts_of)
+    shares = {who: shared(tax, parts_of) for who, tax in taxes.items()}
+    return [
+        _line(
+            item, number, (*one, offs[number]), {who: told[number] for who, told in shares.items()}, included, currency
+        )
+        for number, one in enumerate(parts_of)
+    ]
 
 
 def _line(
@@ -45,14 +46,14 @@ def _line(
     quantity, unit, discount = amounts
     net, tax = quantity * unit - discount, sum(taxes.values())
     return OrderLine(
-        line_id=clean(item.raw["lineItemId"], 64) + (f":{number + 1}" if number else ""),
+        line_id=line_id(clean(item.raw["lineItemId"], 64), number),
         sku=sku_of(item.raw),
         title=clean(item.raw.get("title"), 255) or clean(item.raw.get("legacyItemId"), 64),
         quantity=quantity,
         unit_price=Money(unit, currency),
         total=Money(net + (0 if included else tax), currency),
         discount=Money(discount, currency),
-        taxes=_taxes(taxes, net, included, currency),
+        taxes=derived_taxes({who: (tax, net) for who, tax in taxes.items()}, currency, included=included),
     )
 
 
@@ -73,13 +74,4 @@ def charges(settled: Settled, currency: str) -> tuple[ShippingLine, ...]:
         ShippingLine(TITLES[code], Money(price, currency), Money(price - off, currency), Money(off, currency), code)
         for code, price, off in rows
         if price
-    )
-
-
-def _taxes(taxes: dict[bool, int], net: int, included: bool, currency: str) -> tuple[TaxLine, ...]:
-    """Tax lines from {remitted by eBay: tax}; no line where there is no tax."""
-    return tuple(
-        TaxLine("Tax", Money(tax, currency), derived_rate(tax, net - tax if included else net), True, liable)
-        for liable, tax in sorted(taxes.items())
-        if tax
     )

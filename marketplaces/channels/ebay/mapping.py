@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from marketplaces.amounts import pieces
+from marketplaces.bills import Bill
 from marketplaces.channel import AppKeys
 from marketplaces.channels.ebay import amounts, lines
 from marketplaces.channels.ebay.sites import MARKETS, site_base, site_of
-from marketplaces.data import Address, Order, OrderLine, OrderState, ShippingLine
+from marketplaces.data import Address, Order, OrderLine, OrderState
 from marketplaces.errors import Rejected
 from marketplaces.moments import moment
 from marketplaces.money import Money, exponent
 from marketplaces.text import clean
 
-MOST_PIECES = 1_000_000
 _SHIPPED = {"NOT_STARTED": OrderState.READY, "IN_PROGRESS": OrderState.READY, "FULFILLED": OrderState.SHIPPED}
 _PAID = ("PAID", "PARTIALLY_REFUNDED")
 _WAITING = ("PENDING", "FAILED")
@@ -42,19 +43,6 @@ class Place:
         if isinstance(told, str) and told:
             return clean(site_of(told), 64)
         return self.sites[0] if len(self.sites) == 1 else ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Bill:
-    """The money side of an order."""
-
-    currency: str
-    total: Money
-    lines: tuple[OrderLine, ...]
-    charges: tuple[ShippingLine, ...] = ()
-    rounding: Money | None = None
-    taxes_included: bool = True
-    flags: tuple[str, ...] = ()
 
 
 def may_be_cancelled(raw: Any) -> bool:
@@ -134,7 +122,7 @@ def _state(raw: Mapping[str, Any], instruction: Mapping[str, Any]) -> tuple[Orde
     return state, "", shipped
 
 
-def _bill(raw: Mapping[str, Any], site: str, *, must: bool) -> _Bill:
+def _bill(raw: Mapping[str, Any], site: str, *, must: bool) -> Bill:
     try:
         return _settled(raw)
     except Rejected:
@@ -143,14 +131,14 @@ def _bill(raw: Mapping[str, Any], site: str, *, must: bool) -> _Bill:
         return _bare(raw, site)
 
 
-def _settled(raw: Mapping[str, Any]) -> _Bill:
+def _settled(raw: Mapping[str, Any]) -> Bill:
     currency = amounts.order_currency(raw)
-    items = [lines.Item(item, _quantity(item), amounts.parts_of(item, currency)) for item in raw["lineItems"]]
+    items = [lines.Item(item, pieces(item["quantity"]), amounts.parts_of(item, currency)) for item in raw["lineItems"]]
     if not items:
         raise Rejected("the order has no items", field="items", reason="no_items")
     told = any(one.parts.tax for one in items)
     settled = amounts.settle(raw, [one.parts for one in items], currency)
-    return _Bill(
+    return Bill(
         currency=currency,
         total=Money(settled.total, currency),
         lines=tuple(line for one in items for line in lines.order_lines(one, settled, currency)),
@@ -161,7 +149,7 @@ def _settled(raw: Mapping[str, Any]) -> _Bill:
     )
 
 
-def _bare(raw: Mapping[str, Any], site: str) -> _Bill:
+def _bare(raw: Mapping[str, Any], site: str) -> Bill:
     """Lines without money, for an order that is not to be imported now. It is asked for again when it changes."""
     told = ((raw.get("pricingSummary") or {}).get("total") or {}).get("currency")
     currency = MARKETS[site].currency if site in MARKETS else "EUR"
@@ -177,23 +165,14 @@ def _bare(raw: Mapping[str, Any], site: str) -> _Bill:
             clean(item.get("lineItemId"), 64),
             lines.sku_of(item),
             clean(item.get("title"), 255),
-            max(_quantity(item), 1),
+            pieces(item["quantity"]),
             nothing,
             nothing,
             nothing,
         )
         for item in rows
     )
-    return _Bill(currency, nothing, bare, flags=("no_price_yet",))
-
-
-def _quantity(raw: Mapping[str, Any]) -> int:
-    value = raw["quantity"]
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("quantity")
-    if not 1 <= value <= MOST_PIECES:
-        raise Rejected(f"a quantity of {value} cannot be right", field="quantity", reason="bad_quantity")
-    return value
+    return Bill(currency, nothing, bare, flags=("no_price_yet",))
 
 
 def _address(raw: Mapping[str, Any], reference: str) -> Address | None:

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from marketplaces import strange
 from marketplaces.channel import Line
 from marketplaces.channels.ebay import calls, mapping
 from marketplaces.channels.ebay.sites import MARKETS
 from marketplaces.data import Order, OrderPage, OrderQuery, Unmapped
 from marketplaces.errors import RateLimited, Rejected, Transient
-from marketplaces.moments import maybe_moment, moment
-from marketplaces.text import clean
+from marketplaces.moments import moment
 
 MOST = 200  # orders of a page; more is an error, not a page of 200
 HISTORY = timedelta(days=729)  # eBay tells two years at most, and refuses a longer period as a whole
 ASKED = 20  # orders of a page whose cancellation is looked up
 AGAIN = 3  # times that a sweep is begun anew for orders that joined
+NAMES = strange.Names("eBay's", "orderId", "creationDate", "lastModifiedDate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +76,14 @@ def get(line: Line, order_id: str, site: str) -> Order:
     raw = _raw(line, order_id)
     if raw.get("orderId") != order_id:
         raise Transient("an answer about another order", call=calls.GET_ORDER.call)
-    try:
-        return mapping.order(raw, mapping.Place(line.keys, (site,)))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Rejected(_changed(error), reason="channel_changed", call=calls.GET_ORDER.call) from error
+    place = mapping.Place(line.keys, (site,))
+    return strange.alone(lambda: mapping.order(raw, place), NAMES, calls.GET_ORDER.call)
 
 
 def one_of_page(line: Line, sites: tuple[str, ...], raw: Any) -> Order | Unmapped:
     """The order `raw`, or why it could not be mapped; it never raises, so that one order cannot spoil a page."""
     place = mapping.Place(line.keys, sites)
-    try:
-        return mapping.order(raw, place)
-    except Rejected as error:
-        return _unmapped(place, raw, error.reason, error.words, error.field)
-    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, IndexError) as error:
-        return _unmapped(place, raw, "channel_changed", _changed(error))
+    return strange.one_of_page(raw, lambda: mapping.order(raw, place), NAMES, place.site_of)
 
 
 def _following(place: _Place, count: int, total: int) -> int | None:
@@ -140,24 +134,6 @@ def _params(query: OrderQuery, place: _Place, now: datetime) -> tuple[dict[str, 
         raise ValueError("an order query needs a start")
     params = {"fieldGroups": "TAX_BREAKDOWN", "filter": f"{name}:[{_stamp(max(since, now - HISTORY))}..{end}]"}
     return {**params, "limit": str(MOST), "offset": str(place.offset)}, end or _stamp(now)
-
-
-def _unmapped(place: mapping.Place, raw: Any, reason: str, words: str, field: str = "") -> Unmapped:
-    known = raw if isinstance(raw, dict) else {}
-    order_id = known.get("orderId")
-    return Unmapped(
-        order_id=clean(order_id, 64) if isinstance(order_id, (str, int)) and not isinstance(order_id, bool) else "",
-        site=place.site_of(known),
-        created_at=maybe_moment(known.get("creationDate")),
-        updated_at=maybe_moment(known.get("lastModifiedDate")),
-        reason=reason,
-        words=words,
-        field=field,
-    )
-
-
-def _changed(error: Exception) -> str:
-    return f"eBay's description of this order has an unknown shape ({type(error).__name__}: {clean(str(error), 80)})"
 
 
 def _stamp(when: datetime) -> str:

@@ -7,11 +7,10 @@ cannot be changed afterwards. Tracking numbers are letters and digits only. Vend
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from marketplaces.bills import units
 from marketplaces.channel import Line
 from marketplaces.channels.ebay import calls, carriers
 from marketplaces.channels.ebay.answers import check
@@ -54,7 +53,7 @@ def request(shipment: Shipment, now: datetime) -> dict[str, Any]:
     """The body of the call: ShippingFulfillmentDetails of the contract. Carrier and number go together or not at all."""
     shipped = max(shipment.ordered_at, min(shipment.shipped_at, now - CLOCK_MARGIN))
     body: dict[str, Any] = {
-        "lineItems": [{"lineItemId": item, "quantity": count} for item, count in _items(shipment.lines).items()],
+        "lineItems": [{"lineItemId": item, "quantity": count} for item, count in units(shipment.lines).items()],
         "shippedDate": shipped.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
     }
     tracking = _plain(shipment.tracking)
@@ -97,14 +96,6 @@ def _same(there: Parcel, body: dict[str, Any]) -> bool:
 
 def _plain(tracking: str) -> str:
     return _MARKS.sub("", tracking)[:LONGEST]
-
-
-def _items(lines: Iterable[ShippedLine]) -> Counter[str]:
-    """Units by eBay's line item. What we split in two for its uneven price ("...:2") is one item there."""
-    found: Counter[str] = Counter()
-    for one in lines:
-        found[one.line_id.partition(":")[0]] += one.quantity
-    return found
 
 
 def _refined(error: Rejected) -> Rejected:

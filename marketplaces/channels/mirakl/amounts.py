@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from marketplaces.amounts import known_currency, minor, pieces
+from marketplaces.bills import Bill, by_weight, line_id, shared, split
 from marketplaces.data import OrderLine, ShippingLine, TaxLine
 from marketplaces.errors import Rejected
-from marketplaces.money import Money, derived_rate, exponent
+from marketplaces.money import Money, derived_rate
 from marketplaces.text import clean
 
 GONE = frozenset({"REFUSED", "CANCELED"})
-MOST_PIECES = 1_000_000
 SHIPPING, FEES = "SHIPPING", "FEES"
 
 
@@ -44,21 +45,9 @@ class Item:
     shipping_taxes: list[Tax] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """What comes of it."""
-
-    currency: str
-    total: Money
-    lines: tuple[OrderLine, ...]
-    charges: tuple[ShippingLine, ...]
-    taxes_included: bool
-    flags: tuple[str, ...]
-
-
 def settle(raw: Mapping[str, Any]) -> Bill:
     """The order's bill. Rejected with both numbers when the parts do not come to the total."""
-    currency = _currency(raw)
+    currency = known_currency(str(raw.get("currency_iso_code")))
     items = [_item(row, currency) for row in _rows(raw)]
     kept = [one for one in items if one.raw.get("order_line_state") not in GONE and one.quantity]
     if not kept:
@@ -78,16 +67,7 @@ def settle(raw: Mapping[str, Any]) -> Bill:
     on_top = 0 if included else sum(tax.amount for one in kept for tax in (*one.taxes, *one.shipping_taxes))
     lines = tuple(line for one in kept for line in _lines(one, included, currency))
     charges = _charges(kept, included, currency)
-    return Bill(currency, Money(sums[0] + on_top, currency), lines, charges, included, tuple(flags))
-
-
-def _currency(raw: Mapping[str, Any]) -> str:
-    told = str(raw.get("currency_iso_code"))
-    try:
-        exponent(told)
-    except ValueError:
-        raise Rejected(f"the currency {told[:8]!r} is not known", field="currency", reason="unknown_currency") from None
-    return told
+    return Bill(currency, Money(sums[0] + on_top, currency), lines, charges, None, included, tuple(flags))
 
 
 def _rows(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -98,11 +78,7 @@ def _rows(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _item(raw: Mapping[str, Any], currency: str) -> Item:
-    quantity = raw["quantity"]
-    if isinstance(quantity, bool) or not isinstance(quantity, int):
-        raise TypeError("quantity")
-    if not 0 <= quantity <= MOST_PIECES:
-        raise Rejected(f"a quantity of {quantity} cannot be right", field="quantity", reason="bad_quantity")
+    quantity = pieces(raw["quantity"], least=0)
     price = _minor(raw["price"], currency, "price")
     shipping = _minor(raw.get("shipping_price") or 0, currency, "shipping_price")
     total = _minor(raw["total_price"], currency, "total_price")
@@ -118,10 +94,7 @@ def _item(raw: Mapping[str, Any], currency: str) -> Item:
 def _minor(told: Any, currency: str, name: str) -> int:
     if isinstance(told, bool) or not isinstance(told, (int, Decimal)):
         raise TypeError(name)
-    try:
-        value = Money.parse(told, currency).minor
-    except ValueError as error:
-        raise Rejected(str(error), field=name, reason="bad_amount") from error
+    value = minor(told, name, currency)
     if value < 0:
         raise Rejected(f"{name} is below zero", field=name, reason="negative_amount")
     return value
@@ -155,34 +128,21 @@ def _taxes_of_order(raw: Mapping[str, Any], items: Sequence[Item], currency: str
     weights = [one.price + one.shipping for one in items]
     for told in raw.get("order_taxes") or ():
         amount, rate = _minor(told["total_amount"], currency, "order_taxes"), _rate(told.get("rate"))
-        for one, part in zip(items, shared(amount, weights), strict=True):
+        for one, part in zip(items, by_weight(amount, weights), strict=True):
             if part:
                 one.taxes.append(Tax(clean(told.get("code"), 40) or "Tax", part, rate, False))
 
 
-def shared(amount: int, weights: Sequence[int]) -> list[int]:
-    """`amount` in whole parts by weight that come to it exactly; all of it to the first where nothing weighs."""
-    whole, parts, done, seen = sum(weights), [], 0, 0
-    for weight in weights:
-        seen += weight
-        upto = amount * seen // whole if whole else amount
-        parts.append(upto - done)
-        done = upto
-    return parts
-
-
 def _lines(item: Item, included: bool, currency: str) -> Iterable[OrderLine]:
-    """One line, or two when the price is not a whole number of minor units a piece: 3 for 10.00 are 1 at 3.34, 2 at 3.33."""
-    low, dearer = divmod(item.price, item.quantity)
-    pieces = [(dearer, low + 1), (item.quantity - dearer, low)] if dearer else [(item.quantity, low)]
-    weights = [quantity * unit for quantity, unit in pieces]
-    shares = [shared(tax.amount, weights) for tax in item.taxes]
-    for number, (quantity, unit) in enumerate(pieces):
+    """One line, or two when the price is not a whole number of minor units a piece."""
+    parts_of = split(item.price, item.quantity)
+    shares = [shared(tax.amount, parts_of) for tax in item.taxes]
+    for number, (quantity, unit) in enumerate(parts_of):
         taxes = [(tax, parts[number]) for tax, parts in zip(item.taxes, shares, strict=True)]
         raw, net = item.raw, quantity * unit
         on_top = 0 if included else sum(part for _, part in taxes)
         yield OrderLine(
-            line_id=clean(raw["order_line_id"], 255) + (f":{number + 1}" if number else ""),
+            line_id=line_id(clean(raw["order_line_id"], 255), number),
             sku=clean(raw.get("offer_sku"), 255, keep_spaces=True),
             title=clean(raw.get("product_title"), 255) or clean(raw.get("product_sku"), 64),
             quantity=quantity,

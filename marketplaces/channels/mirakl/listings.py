@@ -11,10 +11,11 @@ from typing import Any
 
 from marketplaces.channel import Line
 from marketplaces.channels.mirakl import calls
-from marketplaces.channels.mirakl.mapping import OWN_CENTER, STRANGE
+from marketplaces.channels.mirakl.mapping import OWN_CENTER
 from marketplaces.data import ListingPart, RemoteListing
 from marketplaces.errors import Rejected, Transient
 from marketplaces.money import Money
+from marketplaces.strange import STRANGE
 from marketplaces.text import clean
 
 PATH = "/api/offers"

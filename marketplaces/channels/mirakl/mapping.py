@@ -6,10 +6,11 @@ Contract: OR11. The address is complete only from SHIPPING on, so nothing before
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import DecimalException
 from typing import Any
 from urllib.parse import quote
 
+from marketplaces.amounts import MOST_PIECES
+from marketplaces.bills import Bill
 from marketplaces.channel import AppKeys
 from marketplaces.channels.mirakl import amounts
 from marketplaces.channels.mirakl.account import SITE
@@ -19,10 +20,9 @@ from marketplaces.data import Address, Order, OrderLine, OrderState
 from marketplaces.errors import Rejected
 from marketplaces.moments import moment
 from marketplaces.money import Money, exponent
+from marketplaces.strange import STRANGE
 from marketplaces.text import clean
 
-# What a shape that we do not know does to the reading of it.
-STRANGE = (KeyError, TypeError, AttributeError, ValueError, IndexError, DecimalException)
 OWN_CENTER = "DEFAULT"
 STATES = {
     "STAGING": OrderState.PAYMENT,
@@ -88,7 +88,7 @@ def _state(raw: Mapping[str, Any]) -> tuple[OrderState, str, str]:
     return state, "", remote
 
 
-def _bill(raw: Mapping[str, Any], *, must: bool) -> amounts.Bill:
+def _bill(raw: Mapping[str, Any], *, must: bool) -> Bill:
     try:
         return amounts.settle(raw)
     except (Rejected, *STRANGE):
@@ -97,7 +97,7 @@ def _bill(raw: Mapping[str, Any], *, must: bool) -> amounts.Bill:
         return _bare(raw)
 
 
-def _bare(raw: Mapping[str, Any]) -> amounts.Bill:
+def _bare(raw: Mapping[str, Any]) -> Bill:
     """Positions without money, for an order that is not to be imported now."""
     currency = str(raw.get("currency_iso_code"))
     try:
@@ -114,13 +114,13 @@ def _bare(raw: Mapping[str, Any]) -> amounts.Bill:
                 line_id=clean(row["order_line_id"], 255),
                 sku=clean(row.get("offer_sku"), 255, keep_spaces=True),
                 title=clean(row.get("product_title"), 255),
-                quantity=min(max(quantity, 0), amounts.MOST_PIECES),
+                quantity=min(max(quantity, 0), MOST_PIECES),
                 unit_price=zero,
                 total=zero,
                 discount=zero,
             )
         )
-    return amounts.Bill(currency, zero, tuple(found), (), True, ("no_price_yet",))
+    return Bill(currency, zero, tuple(found), flags=("no_price_yet",))
 
 
 def _name(person: Mapping[str, Any]) -> str:

@@ -9,19 +9,22 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
+from marketplaces import strange
 from marketplaces.channel import Limit, Line
 from marketplaces.channels.mirakl import account, calls, mapping
 from marketplaces.channels.mirakl.answers import check
 from marketplaces.data import Order, OrderPage, OrderQuery, OrderState, Unmapped
 from marketplaces.errors import PermissionMissing, Rejected, Transient
-from marketplaces.moments import maybe_moment, stamp
+from marketplaces.moments import stamp
 from marketplaces.text import clean
 
 PATH = "/api/orders"
 PAGE = 100
 A_DAY = timedelta(days=1)
+NAMES = strange.Names("The marketplace's", "order_id", "created_date", "last_updated_date", longest_id=255)
 _TOKEN = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z) (\d{1,9})")
 
 
@@ -67,10 +70,7 @@ def raw(line: Line, order_id: str) -> dict[str, Any]:
 
 def mapped(line: Line, found: dict[str, Any]) -> Order:
     """The order of the wire in our nouns; Rejected when that is not to be."""
-    try:
-        return mapping.order(found, line.keys, line.realm)
-    except mapping.STRANGE as error:
-        raise Rejected(_changed(error), reason="channel_changed", call=calls.GET_ORDER.operation) from error
+    return strange.alone(partial(mapping.order, found, line.keys, line.realm), NAMES, calls.GET_ORDER.operation)
 
 
 def accept(line: Line, order_id: str) -> None:
@@ -91,12 +91,8 @@ def accept(line: Line, order_id: str) -> None:
 
 def one_of_page(line: Line, found: Any) -> Order | Unmapped:
     """The order, or why it could not be mapped; it never raises, so that one order cannot spoil a page."""
-    try:
-        return mapping.order(found, line.keys, line.realm)
-    except Rejected as error:
-        return _unmapped(found, error.reason, error.words, error.field)
-    except mapping.STRANGE as error:
-        return _unmapped(found, "channel_changed", _changed(error))
+    read = partial(mapping.order, found, line.keys, line.realm)
+    return strange.one_of_page(found, read, NAMES, lambda _known: account.SITE)
 
 
 def _list(line: Line, limit: Limit, params: dict[str, str]) -> tuple[dict[str, Any], datetime]:
@@ -129,24 +125,6 @@ def _place(token: str) -> tuple[str, int]:
     if not found:
         raise Rejected("a page token that is none of ours", reason="bad_page_token", call=calls.LIST_ORDERS.operation)
     return found[1], int(found[2])
-
-
-def _unmapped(found: Any, reason: str, words: str, field: str = "") -> Unmapped:
-    known = found if isinstance(found, dict) else {}
-    order_id = known.get("order_id")
-    return Unmapped(
-        order_id=clean(order_id, 255) if isinstance(order_id, (str, int)) and not isinstance(order_id, bool) else "",
-        site=account.SITE,
-        created_at=maybe_moment(known.get("created_date")),
-        updated_at=maybe_moment(known.get("last_updated_date")),
-        reason=reason,
-        words=words,
-        field=field,
-    )
-
-
-def _changed(error: Exception) -> str:
-    return f"This order has an unknown shape there ({type(error).__name__}: {clean(str(error), 80)})"
 
 
 def _moment(stamp: str) -> datetime:

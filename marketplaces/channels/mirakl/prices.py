@@ -12,10 +12,10 @@ from typing import Any
 
 from marketplaces.channel import Line
 from marketplaces.channels.mirakl import listings
-from marketplaces.channels.mirakl.mapping import STRANGE
 from marketplaces.data import ListingChange
 from marketplaces.errors import Rejected, Transient
 from marketplaces.money import Money
+from marketplaces.strange import STRANGE
 from marketplaces.text import clean
 
 SINGLY = 20  # changes whose offers are looked up one by one; for more of them all offers are read

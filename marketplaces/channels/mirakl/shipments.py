@@ -15,6 +15,7 @@ from marketplaces.channels.mirakl import calls, carriers, mapping, orders
 from marketplaces.channels.mirakl.amounts import GONE
 from marketplaces.data import OrderState, Parcel, Shipment, ShippedLine
 from marketplaces.errors import Rejected, Transient
+from marketplaces.strange import STRANGE
 from marketplaces.text import clean
 
 _PLAIN = re.compile(r"[^0-9A-Za-z]")
@@ -51,7 +52,7 @@ def parcels(line: Line, order_id: str) -> tuple[Parcel, ...]:
     try:
         lines = tuple(ShippedLine(item, count) for item, count in _units(order).items())
         return (Parcel("", tracking, clean(order.get("shipping_company"), 100), lines),)
-    except mapping.STRANGE as error:
+    except STRANGE as error:
         raise _strange(error) from error
 
 
@@ -59,7 +60,7 @@ def _standing(order: Mapping[str, Any]) -> tuple[OrderState, str]:
     try:
         state = mapping.STATES.get(clean(order["order_state"], 60), OrderState.UNKNOWN)
         return state, clean(order.get("shipping_tracking"))
-    except mapping.STRANGE as error:
+    except STRANGE as error:
         raise _strange(error) from error
 
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from marketplaces.amounts import MOST_PIECES
 from marketplaces.channel import Line
 from marketplaces.channels.tradera import calls
 from marketplaces.channels.tradera.answers import SHOP, nonsense
-from marketplaces.channels.tradera.mapping import MOST_PIECES, amount, sku_of
+from marketplaces.channels.tradera.mapping import amount, sku_of
 from marketplaces.channels.tradera.market import SITE
 from marketplaces.data import ListingPart, RemoteListing
 from marketplaces.errors import Rejected

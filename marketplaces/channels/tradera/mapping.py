@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from marketplaces.amounts import pieces
 from marketplaces.channels.tradera.market import CURRENCY, SITE
 from marketplaces.channels.tradera.places import country
 from marketplaces.data import Address, Order, OrderLine, OrderState, ShippingLine, TaxLine
@@ -18,7 +19,6 @@ from marketplaces.moments import moment
 from marketplaces.money import Money
 from marketplaces.text import clean
 
-MOST_PIECES = 1_000_000
 MOST_KRONOR = 10**12
 NOTHING = Money.zero(CURRENCY)
 # Tradera's kinds of items, as the merchant may need to know them of a line without a SKU.
@@ -100,12 +100,7 @@ def amount(raw: Any, where: str) -> Money:
 
 
 def _line(item: Mapping[str, Any], price: Money) -> OrderLine:
-    quantity = item["quantity"]
-    if isinstance(quantity, bool) or not isinstance(quantity, int):
-        raise TypeError("quantity")
-    if not 0 < quantity <= MOST_PIECES:
-        words = f"a quantity of {clean(str(quantity), 40)} cannot be right"
-        raise Rejected(words, field="quantity", reason="bad_quantity")
+    quantity = pieces(item["quantity"])
     total = price.times(quantity)
     return OrderLine(
         line_id=_id(item["itemId"]),

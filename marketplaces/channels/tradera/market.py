@@ -5,10 +5,9 @@ Source: the vendor's pages "REST API getting started" and "Token authorization";
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from marketplaces.channel import AppKey, AppKeys, Realm
 from marketplaces.data import Site
+from marketplaces.transport import allowed_of
 
 HOST = "https://api.tradera.com"
 CURRENCY = "SEK"
@@ -40,6 +39,4 @@ def login_base(keys: AppKeys) -> str:
 
 def hosts(keys: AppKeys) -> tuple[str, ...]:
     """Where calls go: the API's host, or the origin that the keys put in its place."""
-    parts = urlsplit(api_base(keys))
-    plain = parts.scheme == "https" and parts.port is None
-    return (str(parts.hostname) if plain else f"{parts.scheme}://{parts.netloc}",)
+    return allowed_of((api_base(keys),))

@@ -10,17 +10,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from marketplaces import strange
 from marketplaces.channel import Line
 from marketplaces.channels.tradera import calls, mapping
 from marketplaces.channels.tradera.answers import SELLER, nonsense
 from marketplaces.channels.tradera.market import SITE
 from marketplaces.data import Order, OrderPage, OrderQuery, Unmapped
 from marketplaces.errors import Rejected, Transient
-from marketplaces.moments import maybe_moment, moment, stamp
-from marketplaces.text import clean
+from marketplaces.moments import moment, stamp
 
 WINDOW = timedelta(days=30)
 CREATED, UPDATED = "0", "1"  # queryDateMode
+NAMES = strange.Names("Tradera's", "orderId", "createdDate", "lastUpdatedDate")
 
 
 def search(line: Line, query: OrderQuery) -> OrderPage:
@@ -49,10 +50,7 @@ def get(line: Line, order_id: str) -> Order:
     if not rows:
         raise Rejected("Tradera does not know this order", reason="not_found", call=calls.GET_ORDERS)
     raw = rows[0]
-    try:
-        order = mapping.order(raw)
-    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        raise Rejected(_changed(error), reason="channel_changed", call=calls.GET_ORDERS) from error
+    order = strange.alone(lambda: mapping.order(raw), NAMES, calls.GET_ORDERS)
     if order.order_id != order_id:
         raise Transient("an answer about another order", call=calls.GET_ORDERS)
     return order
@@ -60,12 +58,7 @@ def get(line: Line, order_id: str) -> Order:
 
 def one_of_page(raw: Any) -> Order | Unmapped:
     """The order `raw`, or why it could not be mapped; it never raises, so that one order cannot spoil a page."""
-    try:
-        return mapping.order(raw)
-    except Rejected as error:
-        return _unmapped(raw, error.reason, error.words, error.field)
-    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, IndexError) as error:
-        return _unmapped(raw, "channel_changed", _changed(error))
+    return strange.one_of_page(raw, lambda: mapping.order(raw), NAMES, lambda _known: SITE.key)
 
 
 def _window(query: OrderQuery, now: datetime) -> tuple[datetime, datetime, str]:
@@ -81,23 +74,3 @@ def _window(query: OrderQuery, now: datetime) -> tuple[datetime, datetime, str]:
         begins, _, ends = query.page_token.partition(" ")
         start, end = moment(begins), moment(ends)
     return start, end, mode
-
-
-def _unmapped(raw: Any, reason: str, words: str, field: str = "") -> Unmapped:
-    known = raw if isinstance(raw, dict) else {}
-    order_id = known.get("orderId")
-    named = isinstance(order_id, (str, int)) and not isinstance(order_id, bool)
-    return Unmapped(
-        order_id=clean(order_id, 64) if named else "",
-        site=SITE.key,
-        created_at=maybe_moment(known.get("createdDate")),
-        updated_at=maybe_moment(known.get("lastUpdatedDate")),
-        reason=reason,
-        words=words,
-        field=field,
-    )
-
-
-def _changed(error: Exception) -> str:
-    what = f"{type(error).__name__}: {clean(str(error), 80)}"
-    return f"Tradera's description of this order has an unknown shape ({what})"
