@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import redis
-import requests
 import rq
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from urllib3.connection import HTTPConnection
+
+from marketplaces.transport import Transport
 
 Side = Literal["before", "after"]
 WRITES = ("INSERT", "UPDATE", "DELETE")
@@ -138,7 +139,7 @@ def _http(counter: Counter) -> None:
     answer = threading.local()
     request: Any = HTTPConnection.request
     response: Any = HTTPConnection.getresponse
-    send: Any = requests.Session.send
+    send: Any = Transport.send
 
     def requested(self: Any, method: str, url: str, *args: Any, **more: Any) -> Any:
         answer.name = _operation(url, more.get("body") or (args[0] if args else b""))
@@ -159,8 +160,8 @@ def _http(counter: Counter) -> None:
 
     patched: Any = HTTPConnection
     patched.request, patched.getresponse = requested, answered
-    session: Any = requests.Session
-    session.send = sent
+    transport: Any = Transport
+    transport.send = sent
 
 
 def _operation(url: str, body: Any) -> str:
