@@ -246,7 +246,8 @@ def _finish(mine: Claim, task: Task) -> None:
             for kind, about in ((UNREAD, _subject(account)), ("permission_missing", _subject(account))):
                 incidents.resolve(s, run.shop_id, kind, about, "works_again")
             about = verdict.subject(account)
-            journal.note(s, run.shop_id, about, "listings_read", found=run.found, refused=run.refused)
+            if run.found or run.refused or len(account.sites) < 2:  # one line a night, not one for each idle site
+                journal.note(s, run.shop_id, about, "listings_read", found=run.found, refused=run.refused)
             event(log, "listings_read", run=run.id, rows=run.done, unreadable=run.refused)
         spool.drop(task.name)
         missed.link_missed(task.read.shop_id)

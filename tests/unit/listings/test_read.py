@@ -7,18 +7,28 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from shopapp import clock
 from shopapp.listings import duties, intake, read, spool
 from shopapp.records import db
-from shopapp.records.models import Account, AccountSite, AccountStatus, Incident, ListingRun, RunKind, Shop
+from shopapp.records.models import (
+    Account,
+    AccountSite,
+    AccountStatus,
+    Incident,
+    JournalEntry,
+    ListingRun,
+    RunKind,
+    Shop,
+)
 from shopapp.work import claim
 from shopapp.work.claim import Claim
 from tests.unit.listings.stall import WORKS, Stall, both_databases, there
 from tests.unit.orders.scene import DE
 
+FR = "A13V1IB3VIYZZH"
 QUICK = {"report_queue": 0, "report_process": 0}
 
 
@@ -222,6 +232,28 @@ def test_an_uninstalled_shop_is_not_read(stall: Stall) -> None:
     with db.writing() as s:
         s.get_one(Shop, stall.shop_id).status = "uninstalled"
     assert stall.enrol() == 0
+
+
+def test_of_an_account_with_many_sites_only_those_with_listings_are_told(stall: Stall) -> None:
+    assert told_after_a_read(stall) == [0]
+    with db.writing() as s:
+        one = s.scalars(select(AccountSite).where(AccountSite.account_id == stall.account_id)).one()
+        about = {"channel": one.channel, "realm": one.realm, "seller_id": one.seller_id}
+        s.add(AccountSite(shop_id=one.shop_id, account_id=one.account_id, **about, site=FR, importing=False))
+    assert told_after_a_read(stall) == [0]
+    offer(stall, "MUG")
+    assert told_after_a_read(stall) == [0, 1]
+
+
+def told_after_a_read(stall: Stall) -> list[int]:
+    """How many listings each read has found, of those that the account's page tells."""
+    clock.travel(by=timedelta(hours=26))
+    assert stall.enrol() == 1
+    stall.work("listings")
+    assert stall.run().state == "done"
+    with db.reading() as s:
+        told = s.scalars(select(JournalEntry.params).where(JournalEntry.event == "listings_read"))
+        return [params["found"] for params in told]
 
 
 def test_what_is_told_names_the_account(stall: Stall) -> None:
