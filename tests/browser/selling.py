@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.browser import polaris_manifest
+from tests.browser.chapter import Chapter
 from tests.browser.demo import Demo
 from tests.browser.seat import Seat
-from tests.browser.test_story import Chapter
 from tests.sandbox import story as told
 
 KNOWN, STRANGE = "LAMP-03", "AMZ-77"  # a product that nobody lists; a SKU that only the marketplace knows

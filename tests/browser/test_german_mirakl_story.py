@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
+from tests.browser.chapter import Chapter, lived
 from tests.browser.demo import Demo
 from tests.browser.seat import Seat
 from tests.sandbox.story import Story, sync
@@ -15,18 +15,15 @@ pytestmark = pytest.mark.browser
 INSTANCE = "nordkauf.example"
 
 
-class Stall:
+class Stall(Chapter):
     """A shop at an instance, a shop in Shopify that is looked at in German, and what a look finds wrong."""
 
+    name = "mirakl"
+
     def __init__(self, story: Story, seat: Seat) -> None:
-        self.story, self.seat = story, seat
+        super().__init__(story, seat)
         made = story.control("POST", "/mirakl/sellers", {"instance": INSTANCE, "name": "Lampenboden"})
         self.number, self.key = made["seller_id"], made["key"]
-        self.account = ""
-        self.wrong: list[str] = []
-
-    def look(self, name: str) -> None:
-        self.wrong += self.seat.look(f"mirakl-{name}", keys=False)
 
     def sell(self, **wish: Any) -> str:
         path = f"/mirakl/sellers/{INSTANCE}/{self.number}/orders"
@@ -42,28 +39,14 @@ class Stall:
             frame.locator(f"form#manual [name={name}] input").first.fill(value)
         frame.locator("form#manual s-button[type=submit]").click()
 
-    def home(self, tone: str) -> Any:
-        """Home, as soon as its banner has this tone ("": no banner); the frame."""
-
-        def shown() -> bool:
-            told = [banner.get("tone", "") for banner in self.story.merchant.open("/").banners]
-            return told == ([tone] if tone else [])
-
-        self.story.wait(f"Home with banner {tone!r}", shown, 60)
-        return self.seat.open("/")
-
 
 def test_create_break_and_repair_on_mirakl_in_german(demo: Demo, sit: Any) -> None:
     story = demo.story()
     live = Stall(story, sit(story.domain, "de", 1280))
-    try:
+    with lived(live):
         _create(live)
         _break(live)
         _repair(live)
-    finally:
-        story.merchant.close()
-        story.http.close()
-    assert not live.wrong, "\n".join(live.wrong)
 
 
 def _create(live: Stall) -> None:
@@ -85,8 +68,7 @@ def _create(live: Stall) -> None:
     seat.lands(f"{live.account}**").get_by_text(INSTANCE).first.wait_for()
     live.look("account")
     sold = live.sell()
-    time.sleep(1.2)
-    sync(story, live.account)
+    live.sync()
     story.wait("the sale is in Shopify", lambda: sold in story.created(), 60)
 
 
@@ -116,6 +98,5 @@ def _repair(live: Stall) -> None:
     frame.locator("#connection s-badge[tone=success]").wait_for()
     live.look("green")
     live.home("")
-    time.sleep(1.2)
-    sync(story, live.account)
+    live.sync()
     story.wait("what was sold meanwhile arrives", lambda: missed in story.created(), 60)

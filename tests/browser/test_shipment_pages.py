@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.browser.chapter import Chapter, lived
 from tests.browser.demo import Demo
-from tests.browser.test_story import Chapter, first_order
+from tests.browser.test_story import first_order
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +29,7 @@ def pack(live: Chapter, tracking: str, act: str = "") -> None:
 def test_shipped_refused_mended_accepted(language: str, width: int, demo: Demo, sit: Any) -> None:
     story = demo.story()
     live = Chapter(story, sit(story.domain, language, width))
-    try:
+    with lived(live):
         first_order(live)
         pack(live, "??")
         story.wait("Home tells of it", lambda: "/orders?shipment=failed" in story.merchant.open("/").html, 60)
@@ -49,7 +50,3 @@ def test_shipped_refused_mended_accepted(language: str, width: int, demo: Demo, 
         assert story.merchant.submit(account, "shipping", restock="ask").status == 200
         live.seat.open(live.account).locator("form#shipping").wait_for()
         live.look("shipment-rules")
-    finally:
-        story.merchant.close()
-        story.http.close()
-    assert not live.wrong, "\n".join(live.wrong)

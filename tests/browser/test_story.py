@@ -5,13 +5,12 @@ Clicks and typed fields are counted; the login at the marketplace is not, as it 
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
+from tests.browser.chapter import Chapter, lived
 from tests.browser.demo import BAD_SKU, Demo
-from tests.browser.seat import Seat
 from tests.browser.test_pages import LIVED
 from tests.sandbox.story import Story, sync
 
@@ -20,50 +19,15 @@ CLICKS_TO_THE_FIRST_ORDER = 6
 CLICKS_TO_GREEN = 2
 
 
-class Chapter:
-    """A story and the seat it is lived at; what a look finds wrong is kept to the end."""
-
-    def __init__(self, story: Story, seat: Seat) -> None:
-        self.story, self.seat = story, seat
-        self.account = ""
-        self.wrong: list[str] = []
-
-    def look(self, name: str) -> None:
-        """Judge the page that is shown now."""
-        self.wrong += self.seat.look(f"story-{name}", keys=False)
-
-    def sync(self) -> None:
-        """Do not wait for the next poll."""
-        time.sleep(1.2)
-        sync(self.story, self.account)
-
-    def home(self, tone: str) -> Any:
-        """Home, as soon as its banner has this tone ("" = no banner); the frame."""
-
-        def shown() -> bool:
-            return [banner.get("tone", "") for banner in self.story.merchant.open("/").banners] == (
-                [tone] if tone else []
-            )
-
-        self.story.wait(f"Home with banner {tone!r}", shown, 60)
-        frame = self.seat.open("/")
-        assert frame.locator("s-banner").count() == (1 if tone else 0)
-        return frame
-
-
 @pytest.mark.parametrize(("language", "width"), LIVED)
 def test_from_install_to_green_again(language: str, width: int, demo: Demo, sit: Any) -> None:
     story = demo.story()
     live = Chapter(story, sit(story.domain, language, width))
-    try:
+    with lived(live):
         first_order(live)
         failure(live)
         limit(live)
         expired(live)
-    finally:
-        story.merchant.close()
-        story.http.close()
-    assert not live.wrong, "\n".join(live.wrong)
 
 
 def first_order(live: Chapter) -> None:

@@ -5,11 +5,11 @@ Clicks and typed fields are counted; the login at the marketplace is not, as it 
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
+from tests.browser.chapter import Chapter, lived
 from tests.browser.demo import Demo
 from tests.browser.seat import Seat
 from tests.sandbox.story import Story, sync
@@ -19,17 +19,14 @@ CLICKS_TO_CONNECT = 4  # Home, the marketplace, the login, the import
 CLICKS_TO_GREEN = 2  # the banner's button, Save account
 
 
-class Seller:
+class Seller(Chapter):
     """A member of Tradera, a shop that is looked at in Swedish, and what a look finds wrong."""
 
-    def __init__(self, story: Story, seat: Seat) -> None:
-        self.story, self.seat = story, seat
-        self.id: str = story.control("POST", "/tradera/sellers", {"name": "Lampboden"})["seller_id"]
-        self.account = ""
-        self.wrong: list[str] = []
+    name = "swedish"
 
-    def look(self, name: str) -> None:
-        self.wrong += self.seat.look(f"swedish-{name}", keys=False)
+    def __init__(self, story: Story, seat: Seat) -> None:
+        super().__init__(story, seat)
+        self.id: str = story.control("POST", "/tradera/sellers", {"name": "Lampboden"})["seller_id"]
 
     def log_in(self) -> Any:
         """At Tradera, at top level: log in, allow, come back into the admin; the frame."""
@@ -48,32 +45,14 @@ class Seller:
         (order_id,) = self.story.control("POST", f"/tradera/sellers/{self.id}/orders", wish)["order_ids"]
         return str(order_id)
 
-    def sync(self) -> None:
-        time.sleep(1.2)
-        sync(self.story, self.account)
-
-    def home(self, tone: str) -> Any:
-        """Home, as soon as its banner has this tone ("": no banner); the frame."""
-
-        def shown() -> bool:
-            told = [banner.get("tone", "") for banner in self.story.merchant.open("/").banners]
-            return told == ([tone] if tone else [])
-
-        self.story.wait(f"Home with banner {tone!r}", shown, 60)
-        return self.seat.open("/")
-
 
 def test_create_break_and_repair_at_tradera_in_swedish(demo: Demo, sit: Any) -> None:
     story = demo.story()
     live = Seller(story, sit(story.domain, "sv", 1280))
-    try:
+    with lived(live):
         _create(live)
         _break(live)
         _repair(live)
-    finally:
-        story.merchant.close()
-        story.http.close()
-    assert not live.wrong, "\n".join(live.wrong)
 
 
 def _create(live: Seller) -> None:

@@ -15,10 +15,10 @@ from tests.sandbox.amazon.applier import Applier
 from tests.sandbox.amazon.attributes import Json
 from tests.sandbox.amazon.catalogue import Catalogue, Listing
 from tests.sandbox.amazon.documents import LARGEST, Documents
+from tests.sandbox.amazon.job_calls import JobCalls, Worked, asked
 from tests.sandbox.amazon.jobs import Job, Jobs
 from tests.sandbox.amazon.listings import SHOWN, check, shown, sound
 from tests.sandbox.amazon.orders import Api
-from tests.sandbox.amazon.reports import asked, described
 from tests.sandbox.amazon.sellers import Seller
 from tests.sandbox.world import World
 
@@ -33,7 +33,6 @@ OPERATIONS = {
     "PATCH": {"productType", "patches"},
     "DELETE": set(),
 }
-Worked = tuple[Response, dict[str, Any]]
 
 
 class Unreadable(Exception):
@@ -208,17 +207,7 @@ def register(app: Flask, api: Api, applier: Applier, documents: Documents) -> No
     def create_feed(region: str) -> Response:
         return api.call(region, "createFeed", lambda seller: _create(api, applier, feeds, seller))
 
-    @app.get(f"{base}/feeds/<feed_id>")
-    def get_feed(region: str, feed_id: str) -> Response:
-        return api.call(region, "getFeed", lambda seller: _get(api, feeds, seller, feed_id))
-
-    @app.delete(f"{base}/feeds/<feed_id>")
-    def cancel_feed(region: str, feed_id: str) -> Response:
-        return api.call(region, "cancelFeed", lambda seller: _cancel(api, feeds, seller, feed_id))
-
-    @app.get(f"{base}/documents/<document_id>")
-    def get_feed_document(region: str, document_id: str) -> Response:
-        return api.call(region, "getFeedDocument", lambda seller: _document(api, documents, seller, document_id))
+    JobCalls(api, feeds.jobs, documents, "Feed", TYPE, "resultFeedDocumentId").register(app, base)
 
 
 def _create_document(api: Api, documents: Documents, seller: Seller) -> Worked:
@@ -251,29 +240,3 @@ def _create(api: Api, applier: Applier, feeds: Feeds, seller: Seller) -> Worked:
     key = feeds.jobs.add(seller_id, fields)
     applier.start()
     return answers.answer(202, {"feedId": key}, api.buckets.rate("createFeed")), {"feed": key}
-
-
-def _get(api: Api, feeds: Feeds, seller: Seller, feed_id: str) -> Worked:
-    rate, facts = api.buckets.rate("getFeed"), {"feed": feed_id}
-    job = feeds.jobs.find(feed_id, seller["seller_id"])
-    if job is None:
-        return answers.refusal(404, "NotFound", f"Feed {feed_id} not found.", "", rate), facts
-    told = {"feedId": feed_id, "feedType": TYPE, "marketplaceIds": job["marketplaceIds"]} | feeds.jobs.times(job)
-    if job["state"] == "DONE":
-        told["resultFeedDocumentId"] = job["document"]
-    return answers.answer(200, told, rate), facts | {"state": job["state"]}
-
-
-def _cancel(api: Api, feeds: Feeds, seller: Seller, feed_id: str) -> Worked:
-    rate, facts = api.buckets.rate("cancelFeed"), {"feed": feed_id}
-    if not feeds.jobs.cancel(feed_id, seller["seller_id"]):
-        return answers.refusal(400, "InvalidInput", "Only a feed in the queue can be cancelled.", "", rate), facts
-    return answers.answer(200, {}, rate), facts
-
-
-def _document(api: Api, documents: Documents, seller: Seller, document_id: str) -> Worked:
-    rate, facts = api.buckets.rate("getFeedDocument"), {"document": document_id}
-    told = documents.find(document_id, seller["seller_id"])
-    if told is None:
-        return answers.refusal(404, "NotFound", "The document was not found.", "", rate), facts
-    return answers.answer(200, described(documents, "feedDocumentId", document_id, told), rate), facts

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 
 from tests.sandbox.amazon import answers
 from tests.sandbox.amazon.applier import Applier
 from tests.sandbox.amazon.attributes import OFFER, from_text, price_of, stock_of
 from tests.sandbox.amazon.documents import Documents
+from tests.sandbox.amazon.job_calls import JobCalls, Worked, asked
 from tests.sandbox.amazon.jobs import Job, Jobs
 from tests.sandbox.amazon.orders import Api
 from tests.sandbox.amazon.regions import MARKETPLACES
@@ -35,7 +36,6 @@ COLUMNS = _HEAD.split()
 CHARSETS = {"JP": "MS932"} | dict.fromkeys(("SE", "PL", "TR", "NL"), "UTF-8")
 CODECS = {"MS932": "cp932", "Cp1252": "cp1252", "UTF-8": "utf-8", "ISO-8859-1": "latin-1"}
 _BREAKS = str.maketrans("\t\r\n", "   ")
-Worked = tuple[Response, dict[str, Any]]
 
 
 class Reports:
@@ -130,31 +130,7 @@ def register(app: Flask, api: Api, applier: Applier, documents: Documents) -> No
     def create_report(region: str) -> Response:
         return api.call(region, "createReport", lambda seller: _create(api, applier, reports, seller))
 
-    @app.get(f"{base}/reports/<report_id>")
-    def get_report(region: str, report_id: str) -> Response:
-        return api.call(region, "getReport", lambda seller: _get(api, reports, seller, report_id))
-
-    @app.delete(f"{base}/reports/<report_id>")
-    def cancel_report(region: str, report_id: str) -> Response:
-        return api.call(region, "cancelReport", lambda seller: _cancel(api, reports, seller, report_id))
-
-    @app.get(f"{base}/documents/<document_id>")
-    def get_report_document(region: str, document_id: str) -> Response:
-        return api.call(region, "getReportDocument", lambda seller: _document(api, documents, seller, document_id))
-
-
-def asked(seller: Seller, needed: set[str], more: set[str]) -> dict[str, Any]:
-    """The request's body with these fields and one or more marketplaces of the seller. Raises InvalidInput."""
-    try:
-        wish = json.loads(request.get_data())
-    except ValueError:
-        raise answers.InvalidInput("The body is not JSON.") from None
-    if not isinstance(wish, dict) or not needed <= set(wish) <= needed | more:
-        raise answers.InvalidInput(f"The body must have {', '.join(sorted(needed))}.")
-    sites = wish["marketplaceIds"]
-    if not isinstance(sites, list) or not 1 <= len(sites) <= 25 or set(sites) - set(seller["marketplaces"]):
-        raise answers.InvalidInput("marketplaceIds must be between 1 and 25 marketplaces of the seller.")
-    return wish
+    JobCalls(api, reports.jobs, documents, "Report", TYPE, "reportDocumentId").register(app, base)
 
 
 def _create(api: Api, applier: Applier, reports: Reports, seller: Seller) -> Worked:
@@ -166,36 +142,3 @@ def _create(api: Api, applier: Applier, reports: Reports, seller: Seller) -> Wor
     key = reports.jobs.add(seller["seller_id"], {"marketplaceIds": wish["marketplaceIds"], "reportType": TYPE})
     applier.start()
     return answers.answer(202, {"reportId": key}, api.buckets.rate("createReport")), {"report": key}
-
-
-def _get(api: Api, reports: Reports, seller: Seller, report_id: str) -> Worked:
-    rate, facts = api.buckets.rate("getReport"), {"report": report_id}
-    job = reports.jobs.find(report_id, seller["seller_id"])
-    if job is None:
-        return answers.refusal(404, "NotFound", f"Report {report_id} not found.", "", rate), facts
-    told = {"reportId": report_id, "reportType": job["reportType"], "marketplaceIds": job["marketplaceIds"]}
-    told |= reports.jobs.times(job)
-    if job["state"] == "DONE":
-        told["reportDocumentId"] = job["document"]
-    return answers.answer(200, told, rate), facts | {"state": job["state"]}
-
-
-def _cancel(api: Api, reports: Reports, seller: Seller, report_id: str) -> Worked:
-    rate, facts = api.buckets.rate("cancelReport"), {"report": report_id}
-    if not reports.jobs.cancel(report_id, seller["seller_id"]):
-        return answers.refusal(400, "InvalidInput", "Only a report in the queue can be cancelled.", "", rate), facts
-    return answers.answer(200, {}, rate), facts
-
-
-def _document(api: Api, documents: Documents, seller: Seller, document_id: str) -> Worked:
-    rate, facts = api.buckets.rate("getReportDocument"), {"document": document_id}
-    told = documents.find(document_id, seller["seller_id"])
-    if told is None:
-        return answers.refusal(404, "NotFound", "The document was not found.", "", rate), facts
-    return answers.answer(200, described(documents, "reportDocumentId", document_id, told), rate), facts
-
-
-def described(documents: Documents, name: str, document_id: str, told: dict[str, Any]) -> dict[str, Any]:
-    """A document with an address to fetch it from."""
-    shown = {name: document_id, "url": documents.url(document_id, "GET")}
-    return shown | ({"compressionAlgorithm": told["compression"]} if told["compression"] else {})
