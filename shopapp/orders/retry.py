@@ -70,6 +70,15 @@ def mapped(shop_id: int, account_id: int | None, skus: Iterable[str]) -> int:
     return count
 
 
+def waiting_for(s: Session, shop_id: int, account_id: int | None, skus: Iterable[str]) -> set[int]:
+    """The orders (our keys) that `mapped` would try if these marketplace SKUs were mapped."""
+    wanted, found = list(dict.fromkeys(sku for sku in skus if sku)), set[int]()
+    for at in range(0, len(wanted), CHUNK):
+        rows = _waiting_for(shop_id, account_id, wanted[at : at + CHUNK]).with_only_columns(Order.id).order_by(None)
+        found |= set(s.scalars(rows))
+    return found
+
+
 def _waiting_for(shop_id: int, account_id: int | None, skus: list[str]) -> Select[Order]:
     lines = select(OrderLine.order_id).where(OrderLine.shop_id == shop_id, OrderLine.sku.in_(skus))
     unmatched = lines.where(OrderLine.variant_gid == "", OrderLine.chosen_sku == "", OrderLine.chosen_gid == "")

@@ -33,6 +33,10 @@ class Pair:
     store_sku: str
 
 
+# What is mapped already, by account: {marketplace SKU: (our key, SKU of the shop)}.
+There = dict[int | None, dict[str, tuple[int, str]]]
+
+
 class Refused(Exception):
     """A mapping that cannot be saved: {field: message id}."""
 
@@ -62,10 +66,11 @@ def save(s: Session, shop_id: int, pair: Pair, user: str) -> Pair:
         raise Refused(errors)
     kept = Pair(pair.account_id, pair.marketplace_sku.strip(), pair.store_sku.strip())
     _locked(s, shop_id)
-    before = _there(s, shop_id, kept.account_id, [kept.marketplace_sku]).get(kept.marketplace_sku)
+    there = _there(s, shop_id, kept.account_id, [kept.marketplace_sku])
+    before = there.get(kept.marketplace_sku)
     if before is None and _count(s, shop_id) >= MOST:
         raise Refused({"marketplace_sku": FULL})
-    _write(s, shop_id, [kept], user)
+    _write(s, shop_id, [kept], {kept.account_id: there}, user)
     was = before[1] if before else ""
     changes = {"sku": kept.marketplace_sku, "before": was, "after": kept.store_sku}
     journal.audit(s, shop_id, user, "sku_mapped", _subject(kept.account_id), **changes)
@@ -78,27 +83,30 @@ def save_many(s: Session, shop_id: int, pairs: Sequence[Pair], user: str) -> lis
     Writes no audit line: a file has one of its own.
     """
     _locked(s, shop_id)
-    new, changed = differences(s, shop_id, pairs)
+    there = _all_there(s, shop_id, pairs)
+    new, changed = _compared(pairs, there)
     if new and _count(s, shop_id) + len(new) > MOST:
         raise Refused({"file": FULL})
     other = [*new, *changed]
     for at in range(0, len(other), CHUNK):
-        _write(s, shop_id, other[at : at + CHUNK], user)
+        _write(s, shop_id, other[at : at + CHUNK], there, user)
     return other
 
 
 def differences(s: Session, shop_id: int, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
     """Of these mappings (each SKU of an account once): the new ones, and those that are there and mean something else."""
+    return _compared(pairs, _all_there(s, shop_id, pairs))
+
+
+def _compared(pairs: Sequence[Pair], there: There) -> tuple[list[Pair], list[Pair]]:
     new: list[Pair] = []
     changed: list[Pair] = []
-    for account_id in dict.fromkeys(pair.account_id for pair in pairs):
-        mine = [pair for pair in pairs if pair.account_id == account_id]
-        for at in range(0, len(mine), CHUNK):
-            part = mine[at : at + CHUNK]
-            there = _there(s, shop_id, account_id, [pair.marketplace_sku for pair in part])
-            new += [pair for pair in part if pair.marketplace_sku not in there]
-            known = [pair for pair in part if pair.marketplace_sku in there]
-            changed += [pair for pair in known if there[pair.marketplace_sku][1] != pair.store_sku]
+    for pair in pairs:
+        before = there[pair.account_id].get(pair.marketplace_sku)
+        if before is None:
+            new.append(pair)
+        elif before[1] != pair.store_sku:
+            changed.append(pair)
     return new, changed
 
 
@@ -134,6 +142,16 @@ def _count(s: Session, shop_id: int) -> int:
     return s.scalars(select(func.count()).where(SkuMapping.shop_id == shop_id)).one()
 
 
+def _all_there(s: Session, shop_id: int, pairs: Sequence[Pair]) -> There:
+    found: There = {}
+    for account_id in dict.fromkeys(pair.account_id for pair in pairs):
+        skus = [pair.marketplace_sku for pair in pairs if pair.account_id == account_id]
+        mine = found[account_id] = {}
+        for at in range(0, len(skus), CHUNK):
+            mine |= _there(s, shop_id, account_id, skus[at : at + CHUNK])
+    return found
+
+
 def _there(s: Session, shop_id: int, account_id: int | None, skus: list[str]) -> dict[str, tuple[int, str]]:
     """{marketplace SKU: (our key, SKU of the shop)} of those that are mapped already."""
     mine = SkuMapping.account_id.is_(None) if account_id is None else SkuMapping.account_id == account_id
@@ -142,19 +160,17 @@ def _there(s: Session, shop_id: int, account_id: int | None, skus: list[str]) ->
     return {sku: (mapping_id, store_sku) for sku, mapping_id, store_sku in s.execute(found)}
 
 
-def _write(s: Session, shop_id: int, pairs: Sequence[Pair], user: str) -> None:
+def _write(s: Session, shop_id: int, pairs: Sequence[Pair], there: There, user: str) -> None:
     now = clock.now()
     fresh, known = [], []
-    for account_id in dict.fromkeys(pair.account_id for pair in pairs):
-        mine = [pair for pair in pairs if pair.account_id == account_id]
-        there = _there(s, shop_id, account_id, [pair.marketplace_sku for pair in mine])
-        for pair in mine:
-            values = {"store_sku": pair.store_sku, "created_at": now, "created_by": user}
-            if pair.marketplace_sku in there:
-                known.append({"id": there[pair.marketplace_sku][0], **values})
-            else:
-                key = {"shop_id": shop_id, "account_id": account_id, "marketplace_sku": pair.marketplace_sku}
-                fresh.append(key | values)
+    for pair in pairs:
+        values = {"store_sku": pair.store_sku, "created_at": now, "created_by": user}
+        before = there[pair.account_id].get(pair.marketplace_sku)
+        if before is not None:
+            known.append({"id": before[0], **values})
+        else:
+            key = {"shop_id": shop_id, "account_id": pair.account_id, "marketplace_sku": pair.marketplace_sku}
+            fresh.append(key | values)
     if known:
         s.execute(update(SkuMapping), known)
     if fresh:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import Self
 from urllib.parse import urlencode
@@ -57,20 +57,29 @@ class Trail:
 
     after: str
     before: tuple[str, ...]
+    name: str = ""  # what its parts of the address begin with, where a page has two lists
 
     @classmethod
-    def asked(cls) -> Trail:
+    def asked(cls, name: str = "") -> Trail:
         """From the address."""
-        trail = [one for one in request.args.get("trail", "").split(" ") if one]
-        return cls(request.args.get("after", ""), tuple(trail[-REMEMBERED:]))
+        trail = [one for one in request.args.get(f"{name}trail", "").split(" ") if one]
+        return cls(request.args.get(f"{name}after", ""), tuple(trail[-REMEMBERED:]), name)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The place itself, for the addresses of the other list."""
+        return self._at(self.after, self.before)
+
+    def _at(self, after: str, before: Iterable[str]) -> dict[str, str]:
+        return {f"{self.name}after": after, f"{self.name}trail": " ".join(before)}
 
     def newer(self, to: Callable[..., str]) -> str:
-        """Where the page before this one is, "" on the first. `to(after=, trail=)` makes the address."""
+        """Where the page before this one is, "" on the first. `to(after=, trail=)`, by our names, makes the address."""
         if not self.after:
             return ""
         last = self.before[-1] if self.before else "first"
-        return to(after="" if last == "first" else last, trail=" ".join(self.before[:-1]))
+        return to(**self._at("" if last == "first" else last, self.before[:-1]))
 
     def older(self, to: Callable[..., str], after: str) -> str:
         """Where the next page is, "" when `after` names none."""
-        return to(after=after, trail=" ".join([*self.before, self.after or "first"])) if after else ""
+        return to(**self._at(after, [*self.before, self.after or "first"])) if after else ""

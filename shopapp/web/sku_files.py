@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from marketplaces.text import clean
 from shopapp import clock, i18n
-from shopapp.orders import unmatched
+from shopapp.orders import retry, unmatched
 from shopapp.records import db, journal
 from shopapp.records.models import Account, SkuUpload
 from shopapp.skus import browse, keep, table
@@ -102,12 +102,17 @@ def report(s: Session, row: SkuUpload) -> dict[str, Any]:
     """What confirming the upload would do now."""
     pairs = _pairs(row)
     new, changed = keep.differences(s, g.shop_id, pairs)
-    touched = {pair.marketplace_sku for pair in (*new, *changed)}
-    waiting = [one for one in unmatched.unmatched(s, g.shop_id) if one.sku in touched]
+    sold = {one.sku for one in unmatched.unmatched(s, g.shop_id)}
+    touched: dict[int | None, list[str]] = {}
+    for pair in (*new, *changed):
+        if pair.marketplace_sku in sold:
+            touched.setdefault(pair.account_id, []).append(pair.marketplace_sku)
+    # An order that waits for two of them is one order.
+    waiting = set[int]().union(*(retry.waiting_for(s, g.shop_id, *about) for about in touched.items()))
     bad = [{**one, "words": _said(one)} for one in row.report["bad"]]
     return {
         "upload": row, "said": row.report, "bad": bad, "new": len(new), "changed": len(changed),
-        "same": len(pairs) - len(new) - len(changed), "orders": sum(one.orders for one in waiting),
+        "same": len(pairs) - len(new) - len(changed), "orders": len(waiting),
         "sample": [*new, *changed][:10],
     }  # fmt: skip
 

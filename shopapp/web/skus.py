@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import quote, unquote
 
 from flask import Blueprint, abort, g, redirect, render_template, request
 from sqlalchemy import select
@@ -19,12 +20,13 @@ from shopapp.records import db
 from shopapp.records.models import Account
 from shopapp.skus import browse, guess, keep, shelf
 from shopapp.skus.keep import Pair, Refused
-from shopapp.web.narrow import Trail, address, chosen
+from shopapp.web.narrow import Trail, address, chosen, whole
 from shopapp.web.presentation import _
 
 blueprint = Blueprint("skus", __name__)
 HOME = "/listings/skus"
-SHOWN = 25  # SKUs without a match on the page; the next ones follow as these are mapped
+SHOWN = 25  # SKUs without a match on a page
+WAITING = "w"  # what their place in the address begins with; the mappings' has no such letter
 ALL = ""  # the choice "for all accounts"
 
 
@@ -48,10 +50,31 @@ def settle(account_id: int | None, skus: Sequence[str]) -> None:
         made.ring()
 
 
-def waiting(s: Session, text: str) -> dict[str, Any]:
-    """The section of what has no match."""
-    rows = unmatched.unmatched(s, g.shop_id, text)
-    return {"waiting": rows[:SHOWN], "hidden": len(rows) - SHOWN, "labels": labels(s), "q": text}
+def waiting(s: Session, text: str, account: str) -> dict[str, Any]:
+    """The section of what has no match: a page of it, from the row on that its part of the address names."""
+    trail, rows = Trail.asked(WAITING), unmatched.unmatched(s, g.shop_id, text)
+    start = read_place(trail.after)
+    rest = [row for row in rows if start is None or (-row.orders, row.sku) > start]
+    shown = rest[:SHOWN]
+    here = partial(address, HOME, q=text, account=account, **Trail.asked().fields)
+    older = trail.older(here, write_place(shown[-1]) if len(rest) > SHOWN else "")
+    part = address(f"{HOME}/waiting", q=text, account=account, **Trail.asked().fields, **trail.fields)
+    return {
+        "waiting": shown, "all_waiting": len(rows), "labels": labels(s), "q": text,
+        "waiting_newer": trail.newer(here), "waiting_older": older, "waiting_part": part,
+    }  # fmt: skip
+
+
+def write_place(row: unmatched.Unmatched) -> str:
+    """The cursor that goes on after this SKU: how many wait for it, and the SKU, which may hold blanks."""
+    return f"{row.orders}~{quote(row.sku, safe='')}"
+
+
+def read_place(cursor: str) -> tuple[int, str] | None:
+    """The place of a cursor in the order of the list, None when it is none of ours."""
+    orders, mark, sku = cursor.partition("~")
+    count = whole(orders)
+    return (-count, unquote(sku)) if mark and count is not None else None
 
 
 @blueprint.get(HOME)
@@ -60,11 +83,11 @@ def listing() -> str:
     q, account, trail = typed("q"), typed("account"), Trail.asked()
     with db.reading() as s:
         page = browse.search(s, g.shop_id, q, chosen(account), trail.after)
-        shown = waiting(s, q)
+        shown = waiting(s, q, account)
         at_once = shelf.small(s, g.shop_id)
     if at_once:
         shown |= guesses_at(shown)
-    here = partial(address, HOME, q=q, account=account)
+    here = partial(address, HOME, q=q, account=account, **Trail.asked(WAITING).fields)
     newer, older = trail.newer(here), trail.older(here, page.after)
     return render_template("skus/list.html", **shown, page=page, account=account, newer=newer, older=older)
 
@@ -82,7 +105,7 @@ def guesses_at(shown: dict[str, Any]) -> dict[str, Any]:
 def guessed() -> str:
     """What waits for a match, with the best guesses; asked by the page once it is there, where they may take a while."""
     with db.reading() as s:
-        shown = waiting(s, typed("q"))
+        shown = waiting(s, typed("q"), typed("account"))
     return render_template("skus/waiting.html", **shown, **guesses_at(shown))
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from shopapp.records import db
-from shopapp.records.models import AuditEntry, SkuUpload
+from shopapp.records.models import AuditEntry, OrderLine, SkuUpload
 from shopapp.skus import keep
 from shopapp.skus.keep import Pair
 from tests.web.desk import HOSTILE, Desk, Page, install
@@ -56,6 +56,18 @@ def test_nothing_is_saved_before_the_report_was_seen_and_confirmed(desk: Desk) -
         assert (entry.user_id, entry.changes) == ("71", {"file": "mine.csv", "mappings": 3})
         assert s.scalars(select(SkuUpload)).all() == []
     assert "mine.csv, 3 mappings" in desk.get("/settings").text
+
+
+def test_an_order_that_waits_for_two_skus_of_the_file_is_counted_once(desk: Desk) -> None:
+    mine, other = desk.account(label="Mine"), desk.account(label="Other")
+    order = waits(desk, mine, "M-1")
+    with db.writing() as s:
+        s.add(OrderLine(shop_id=desk.shop_id, order_id=order, line_id="2", sku="M-2", quantity=1, total_minor=100))
+    waits(desk, other, "M-2")
+    report = send(desk, HEADER + "M-1,A-1,\nM-2,A-2,\n").goes_to
+    assert "2 orders wait for these SKUs" in desk.get(report).text
+    report = send(desk, HEADER + "M-1,A-1,Mine\nM-2,A-2,Mine\n").goes_to
+    assert "1 order waits for one of these SKUs" in desk.get(report).text
 
 
 def test_confirming_again_is_not_found_and_a_newer_file_takes_the_place(desk: Desk) -> None:

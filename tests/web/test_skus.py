@@ -76,6 +76,40 @@ def test_what_most_orders_wait_for_stands_first(desk: Desk) -> None:
     assert page.tags("s-empty-state", heading="No mappings yet")
 
 
+def test_what_waits_is_paged_from_the_last_row_and_keeps_the_place_of_the_mappings(desk: Desk) -> None:
+    account = desk.account()
+    skus = [f"W {number:03}%~" for number in range(60)]
+    for sku in skus:
+        waits(desk, account, sku)
+    waits(desk, account, "W 059%~")
+    with db.writing() as s:
+        keep.save_many(s, desk.shop_id, [Pair(None, f"M-{number:03}", "A") for number in range(60)], "1")
+    second = desk.get(PATH).tags("s-table")[1]["data-next"]
+    seen: list[str] = []
+    path, back = second, []
+    while path:
+        page = desk.get(path)
+        seen += [sku for sku in sorted(skus) if f">{sku}<" in page.html]
+        table, mapped = page.tags("s-table")
+        assert mapped["data-previous"], "the other list stays where it is"
+        back.append(path)
+        path = table.get("data-next", "")
+    assert len(back) == 3
+    assert sorted(seen) == skus, "each once"
+    assert "60 SKUs wait in all." in page.text
+    assert ">W 030%~<" in desk.get(table["data-previous"]).html
+    (section,) = page.tags("s-section", id="waiting")
+    assert seen[-1] in desk.get(section["data-poll"]).html
+
+
+def test_a_page_of_what_waits_that_has_been_emptied_leads_back(desk: Desk) -> None:
+    waits(desk, desk.account(), "ONE")
+    page = desk.get(f"{PATH}?wafter=0~Z&wtrail=first")
+    assert "Back to the SKUs before" in page.text
+    for nonsense in ("x", "1", "~", "1~%ff", "\u0663~A", "9" * 40 + "~A"):
+        assert desk.get(f"{PATH}?wafter={quote(nonsense)}").status == 200
+
+
 def test_with_nothing_to_do_the_page_says_so(desk: Desk) -> None:
     page = desk.get(PATH)
     assert "No order waits for a SKU." in page.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from shopapp import clock
 from shopapp.orders import retry
@@ -86,6 +86,24 @@ def test_many_skus_are_asked_for_in_portions(scene: Scene) -> None:
         other = [*pairs[1:], Pair(None, "M-0", "OTHER")]
         assert keep.save_many(s, scene.shop_id, other, "71") == other[-1:]
     assert meant(scene, scene.account_id, *skus) == {sku: f"S{sku}" for sku in skus} | {"M-0": "OTHER"}
+
+
+def test_what_is_mapped_already_is_read_once_for_a_whole_file(scene: Scene) -> None:
+    pairs = [Pair(None, f"M-{number}", "A") for number in range(2 * keep.CHUNK)]
+    save(scene, "M-1", "OTHER")
+    asked: list[str] = []
+
+    def note(*about: Any) -> None:
+        asked.append(about[2])
+
+    event.listen(db.engine(), "before_cursor_execute", note)
+    try:
+        with db.writing() as s:
+            assert len(keep.save_many(s, scene.shop_id, pairs, "71")) == len(pairs)
+    finally:
+        event.remove(db.engine(), "before_cursor_execute", note)
+    assert len([one for one in asked if one.startswith("SELECT sku_mapping.marketplace_sku")]) == 2
+    assert meant(scene, scene.account_id, "M-1") == {"M-1": "A"}
 
 
 @both_databases
