@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import not_, or_, select
+from sqlalchemy import bindparam, not_, or_, select
 from sqlalchemy.orm import Session, load_only
 
 from marketplaces.data import Order as Sale
@@ -59,6 +59,36 @@ class Job:
     seen: tokens.Seen | None
     sale: Sale | None
     positions: tuple[Position, ...]
+
+
+# Whose turn it is to be sent is told with the shop locked, see `gate.locked`.
+_CLAIMED = (
+    select(Order, Shop)
+    .join(Shop, Shop.id == Order.shop_id)
+    .where(Order.id == bindparam("mine"), Order.lease_token == bindparam("lease"))
+)
+_LOCKED = _CLAIMED.with_for_update(key_share=True, of=(Order, Shop))
+# What binding an order to what Shopify made of it looks at; anything else would be read when it is asked for.
+_TO_BIND = _CLAIMED.with_for_update(key_share=True, of=Order).options(
+    load_only(
+        Order.shop_id, Order.account_id, Order.remote_created_at, Order.found_at, Order.cancelled_at, Order.currency,
+        Order.total_minor, Order.state, Order.held_reason, Order.cause, Order.due_at, Order.lease_token,
+        Order.lease_until, Order.attempt,
+    ),
+    load_only(Shop.status, Shop.plan_key, Shop.trial_ends_at, Shop.period_anchor, Shop.installed_at),
+)  # fmt: skip
+
+
+def claimed(s: Session, mine: Claim) -> tuple[Order, Shop] | None:
+    """The claimed order and its shop, both locked, if our lease still holds it; None when another has taken over."""
+    found = s.execute(_LOCKED, {"mine": mine.id, "lease": mine.token}).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
+def answered(s: Session, mine: Claim) -> tuple[Order, Shop] | None:
+    """The claimed order, locked, and its shop, as `outcome.bind` needs them; None when another has taken over."""
+    found = s.execute(_TO_BIND, {"mine": mine.id, "lease": mine.token}).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 def settle_time() -> timedelta:

@@ -44,7 +44,8 @@ def subject(row: Order) -> str:
 
 def note(s: Session, row: Order, event_key: str, words: str = "", **params: Any) -> None:
     """A dated line on the order's timeline. What the words quote of the buyer is left out."""
-    journal.note(s, row.shop_id, subject(row), event_key, stored.without_buyer(words, row.payload), **params)
+    said = stored.without_buyer(words, row.payload) if words else ""
+    journal.note(s, row.shop_id, subject(row), event_key, said, **params)
 
 
 def naming(s: Session, row: Order) -> dict[str, Any]:
@@ -119,10 +120,7 @@ def settle_totals(s: Session, row: Order, how: str) -> None:
 
 
 def bind(s: Session, row: Order, shop: Shop, gid: str, name: str, how: Bound, total: Money | None) -> None:
-    """It is in Shopify as `gid`. Books the usage unless another app had made it; says so when the totals differ.
-
-    Where it is booked, `shop` must be `gate.locked`: of two orders that fill the plan, the second sees the first.
-    """
+    """It is in Shopify as `gid`. Books the usage unless another app had made it; says so when the totals differ."""
     now = clock.now()
     had_cause = bool(row.cause)
     row.state, row.held_reason, row.due_at, row.attempt = OrderState.IMPORTED, "", None, 0

@@ -21,7 +21,6 @@ from shopapp.orders import accept, intent, lookup, mirror, outcome, prior, refet
 from shopapp.orders import job as jobs
 from shopapp.orders.job import Job
 from shopapp.orders.lookup import Asked, There
-from shopapp.plans import gate
 from shopapp.records import db
 from shopapp.records.models import Account, Order, OrderState, Shop, ShopStatus
 from shopapp.shopify_admin import tokens
@@ -90,11 +89,11 @@ def _begin(mine: Claim) -> tuple[Job, dict[str, Any] | None] | None:
     orders are sent for the first time, by a shop whose SKUs are remembered.
     """
     with db.writing() as s:
-        row = held(s, Order, mine)
-        if row is None:
+        found = jobs.claimed(s, mine)
+        if found is None:
             return None
+        row, shop = found
         new = row.state == OrderState.RECEIVED and row.sends == 0 and row.first_send
-        shop = gate.locked(s, row.shop_id) if new else db.fetch(s, Shop, row.shop_id)
         if shop.status != ShopStatus.ACTIVE:
             release(row, None if shop.status == ShopStatus.UNINSTALLED else clock.now() + SHOP_PAUSED)
             return None
@@ -221,28 +220,28 @@ def _send(job: Job, admin: Admin, variables: dict[str, Any], remembered: bool) -
 
 def _created(job: Job, made: There) -> None:
     with db.writing() as s:
-        row = held(s, Order, job.mine)
-        if row is None:
+        found = jobs.answered(s, job.mine)
+        if found is None:
             # Somebody else holds the row now; it will look the order up and bind it.
             event(log, "created_without_lease", logging.WARNING)
             return
-        shop = gate.locked(s, row.shop_id)
+        row, shop = found
         release(row, None)  # first, so that the row is written once
         outcome.bind(s, row, shop, made.gid, made.name, "created", made.total)
         verdict.shop_works(s, shop)
 
 
-def _bind_found(job: Job, found: There) -> None:
+def _bind_found(job: Job, there: There) -> None:
     with db.writing() as s:
-        row = held(s, Order, job.mine)
-        if row is None:
+        found = jobs.answered(s, job.mine)
+        if found is None:
             return
-        shop = gate.locked(s, row.shop_id)
+        row, shop = found
         if row.state not in jobs.SENDABLE:
             # It was cancelled or set aside while we looked; what is in Shopify counts.
             event(log, "found_after_all", logging.WARNING, state=row.state)
         release(row, None)
-        outcome.bind(s, row, shop, found.gid, found.name, "found", found.total)
+        outcome.bind(s, row, shop, there.gid, there.name, "found", there.total)
         verdict.shop_works(s, shop)
 
 

@@ -18,7 +18,7 @@ from shopapp import clock
 from shopapp.alerts import incidents
 from shopapp.plans.catalogue import TRIAL_KEY
 from shopapp.plans.entitlements import provider
-from shopapp.plans.ledger import Level, Usage, coming, in_flight, level, tell, told_lately, usage, worth
+from shopapp.plans.ledger import Level, Usage, coming, level, level_and_in_flight, tell, told_lately, usage, worth
 from shopapp.records import db
 from shopapp.records.journal import audit, note
 from shopapp.records.models import HeldReason, Incident, Order, OrderState, Severity, Shop
@@ -39,22 +39,25 @@ def locked(s: Session, shop_id: int) -> Shop:
 
 def allows(s: Session, shop: Shop, order: Order | None = None) -> bool:
     """Whether one more order may be created now, counting those being sent. `shop` must be `locked`."""
-    sending = in_flight(s, shop, order.id if order else None)
-    for counted in (level, usage):
-        now = counted(s, shop)
-        if (now.used + sending).minor < now.limit.minor:
-            if order is not None:
-                tell(shop, now.used + sending + worth(s, order))
-            return True
-    return False
+    now, sending = level_and_in_flight(s, shop, order.id if order else None)
+    if (now.used + sending).minor >= now.limit.minor:
+        now = usage(s, shop)
+    if (now.used + sending).minor >= now.limit.minor:
+        return False
+    if order is not None:
+        tell(shop, now.used + sending + worth(s, order))
+    return True
 
 
 def booked(s: Session, shop: Shop) -> None:
-    """An order was entered into the ledger: that can only fill the plan, so below the mark nothing has to be done."""
+    """An order was entered into the ledger: that can only fill the plan, so below the mark nothing has to be done.
+
+    About it the shop is locked: of two orders that fill the plan, the second sees the first.
+    """
     lately = told_lately(shop)
     if lately is not None and lately.share * 100 < Decimal(config().number("PLAN_WARN_PERCENT")) * FAR:
         return
-    now = level(s, shop)
+    now = level(s, locked(s, shop.id))
     if now.over or now.share * 100 >= Decimal(config().number("PLAN_WARN_PERCENT")):
         refresh(s, shop)
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import Row, bindparam, func, or_, select
+from sqlalchemy import Row, String, bindparam, cast, func, null, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from marketplaces.money import Money
@@ -146,14 +146,22 @@ def level(s: Session, shop: Shop) -> Level:
     What was credited or given its rate in that minute is not seen. Good for saying that there is room; whoever would
     refuse asks `usage`.
     """
+    return level_and_in_flight(s, shop)[0]
+
+
+def level_and_in_flight(s: Session, shop: Shop, besides: int | None = None) -> tuple[Level, Money]:
+    """`level`, and the value of the orders being sent in the same moment, which will count soon (but not `besides`)."""
     now = clock.now()
     since, reset_at = period(shop, now)
     older = _SUMS.get((shop.id, since))
     if older is None:
         until = max(since, now - REMEMBERED)
         older = _SUMS.keep((shop.id, since), _Older(until, _sum(s, shop.id, since, until)))
-    used = Money(older.minor + _sum(s, shop.id, older.until, reset_at), CURRENCY)
-    return Level(used, limit_of(shop))
+    asked = {"mine": shop.id, "since": older.until, "until": reset_at, "besides": besides or 0}
+    rows = s.execute(_BOOKED_AND_SENDING, asked).all()
+    booked = sum(int(minor) for minor, currency in rows if currency is None)
+    sending = [(minor, currency) for minor, currency in rows if currency is not None]
+    return Level(Money(older.minor + booked, CURRENCY), limit_of(shop)), _worth(s, sending)
 
 
 def has_room(s: Session, shop: Shop) -> bool:
@@ -191,6 +199,11 @@ _SUM = select(func.coalesce(func.sum(UsageEntry.gmv_minor), 0)).where(
     UsageEntry.at < bindparam("until", type_=UsageEntry.at.type),
     UsageEntry.credited_at.is_(None),
 )
+_SENDING = select(Order.total_minor, Order.currency).where(
+    Order.shop_id == bindparam("mine"), Order.state == OrderState.SENDING, Order.id != bindparam("besides")
+)
+# The sum is the row without a currency. One statement, so that an order is never missing on its way from one to the other.
+_BOOKED_AND_SENDING = union_all(_SUM.add_columns(cast(null(), String(3))), _SENDING)
 
 
 def _forecast(used: Money, limit: Money, since: datetime, reset_at: datetime, now: datetime) -> datetime | None:
@@ -206,16 +219,6 @@ def _forecast(used: Money, limit: Money, since: datetime, reset_at: datetime, no
 def worth(s: Session, order: Order) -> Money:
     """What the order will count; nothing as long as its rate is not known."""
     return _worth(s, [(order.total_minor, order.currency)])
-
-
-def in_flight(s: Session, shop: Shop, besides: int | None = None) -> Money:
-    """Value of orders being sent right now: they will count in a moment, so the gate counts them already."""
-    return _worth(s, s.execute(_SENDING, {"mine": shop.id, "besides": besides or 0}))
-
-
-_SENDING = select(Order.total_minor, Order.currency).where(
-    Order.shop_id == bindparam("mine"), Order.state == OrderState.SENDING, Order.id != bindparam("besides")
-)
 
 
 def coming(s: Session, shop: Shop) -> Money:
