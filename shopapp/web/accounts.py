@@ -130,7 +130,7 @@ def edit_page(account_id: int, **more: Any) -> str:
             "sync": sync_state(account),
             "waiting": waiting(s, account),
             "backfills": _backfills(s, account),
-            "days": completeness.month(s, account),
+            **completeness.section(s, account),
             "journal": journal_of(s, f"account:{account.id}", 30),
             "offers_import": _offers_import(account),
             "shipping_rules": rules.of(s, account.id),

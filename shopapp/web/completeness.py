@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from shopapp import clock, i18n
 from shopapp.alerts.wording import channel_name
 from shopapp.i18n import N_
-from shopapp.orders import count, days
+from shopapp.orders import count, days, recount
 from shopapp.records.models import Account, CountRound, DayCount, DayState, Shop
 from shopapp.web.presentation import _, day, number
 
@@ -113,6 +114,13 @@ def reason(s: Session, account: Account) -> str:
         key = s.scalar(select(CountRound.reason).where(CountRound.account_id == account.id)) or ""
         key = key if key == "behind" else ""
     return _(REASONS[key]) if key else ""
+
+
+def section(s: Session, account: Account) -> dict[str, Any]:
+    """The counted days on the account's page, and how far a count under way is."""
+    counting = recount.state(s, account)
+    why = reason(s, account) if counting in (recount.QUEUED, recount.OFF) else ""
+    return {"days": month(s, account), "counting": counting, "why_not_counted": why}
 
 
 def month(s: Session, account: Account) -> list[Line]:

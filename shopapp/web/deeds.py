@@ -25,6 +25,7 @@ DEEDS: dict[str, str] = {
     "address_confirmed": N_("Alert address confirmed"),
     "backfill_started": N_("Import of older orders started"),
     "backfill_stopped": N_("Import of older orders stopped"),
+    "count_asked": N_("Counting the days again asked for"),
     "customer.data_exported": N_("Data about a customer downloaded"),
     "customer.data_requested": N_("Data about a customer asked for by Shopify"),
     "customer.redacted": N_("Data about a customer deleted on Shopify's request"),

@@ -14,6 +14,7 @@ FAMILIES = (
     "shipments",
     "accounts",
     "accounts_new",
+    "count_now",
     "repair",
     "backfills",
     "listings",

@@ -29,6 +29,7 @@ TOASTS = {
     "account_repaired": N_("Connection works again"),
     "import_started": N_("Import started"),
     "sync_queued": N_("Sync queued"),
+    "count_queued": N_("The days are counted again"),
     "retry_queued": N_("Orders queued for another try"),
     "acceptance_queued": N_("The order is being accepted"),
     "plan_changed": N_("Plan changed"),

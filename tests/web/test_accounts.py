@@ -99,12 +99,12 @@ def test_hostile_labels_and_words_stay_text(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        *(("get", path) for path in ("", "/import", "/manual", "/older", "/older/1", "/repair", "/sync")),
+        *(("get", path) for path in ("", "/import", "/manual", "/older", "/older/1", "/repair", "/sync", "/days")),
         *(
             ("post", path)
             for path in (
                 "", "/activate", "/continue", "/deactivate", "/import", "/manual", "/older", "/older/1/stop", "/renew",
-                "/sync",
+                "/sync", "/count",
             )
         ),
     ],

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select, update
 
 from shopapp import clock
 from shopapp.records import db, vault
-from shopapp.records.models import Account, AccountSite, AccountStatus, CountRound, DayCount, DayState
-from tests.web.desk import HOSTILE, Desk
+from shopapp.records.models import Account, AccountSite, AccountStatus, AuditEntry, CountRound, DayCount, DayState
+from tests.web.desk import HOSTILE, Desk, Page
 
 
 def today(desk: Desk) -> date:
@@ -160,3 +162,79 @@ def test_days_that_nobody_counted_are_in_the_table_too(desk: Desk) -> None:
         s.get_one(Account, account).take_over_at = clock.now() - timedelta(days=4)
     days = desk.get(f"/accounts/{account}").text.split("Counted days")[1].split("Marketplace")[0]
     assert days.count("Not counted") >= 3
+
+
+# --- Count now --------------------------------------------------------------------------------------------------------
+
+
+def rounds(desk: Desk, account: int, **columns: Any) -> None:
+    """The account's row of the count, settled until tomorrow unless said otherwise."""
+    values = {"due_at": clock.now() + timedelta(hours=12)} | columns
+    with db.writing() as s:
+        s.add(CountRound(shop_id=desk.shop_id, account_id=account, **values))
+
+
+def asked(account: int) -> tuple[list[date], int]:
+    """(the days that are due again, how often it was asked for)."""
+    with db.reading() as s:
+        again = select(DayCount.day).where(DayCount.account_id == account, DayCount.again_at <= clock.now())
+        deeds = select(AuditEntry).where(AuditEntry.action == "count_asked", AuditEntry.subject == f"account:{account}")
+        return sorted(s.scalars(again)), len(s.scalars(deeds).all())
+
+
+def pressable(page: Page) -> bool:
+    """Whether *Count now* can be pressed."""
+    (button,) = re.findall(r'id="count-now"><s-button type="submit"( disabled)?>', page.html)
+    return not button
+
+
+def test_count_now_counts_the_latest_days_again_once(desk: Desk) -> None:
+    account = working(desk)
+    rounds(desk, account)
+    days = [counted(desk, account, ago=ago) for ago in (2, 3, 25, 26)]
+    with db.writing() as s:
+        s.execute(update(DayCount).values(counted_at=clock.now() - timedelta(hours=9)))
+        open_one = update(DayCount).where(DayCount.day == days[2])
+        s.execute(open_one.values(state=DayState.LOOKING, again_at=clock.now() + timedelta(hours=3)))
+    page = desk.get(f"/accounts/{account}")
+    assert pressable(page)
+    assert "data-poll" not in page.tags("s-section", id="days")[0]
+    for _ in range(2):
+        desk.post(f"/accounts/{account}/count")
+    assert asked(account) == (sorted(days[:3]), 1), "not those settled long ago"
+    with db.reading() as s:
+        assert s.scalars(select(CountRound.due_at)).one() <= clock.now()
+    page = desk.get(f"/accounts/{account}")
+    assert not pressable(page)
+    assert page.tags("s-section", id="days")[0]["data-poll"] == f"/accounts/{account}/days"
+    assert "Queued" in desk.get(f"/accounts/{account}/days").text
+    assert "Counting the days again asked for" in desk.get("/settings").text
+
+
+def test_what_was_counted_a_minute_ago_is_not_counted_again(desk: Desk) -> None:
+    account = working(desk)
+    rounds(desk, account)
+    counted(desk, account, ago=2)
+    assert desk.post(f"/accounts/{account}/count").goes_to.endswith("done=nothing_changed")
+    assert asked(account) == ([], 0)
+
+
+@pytest.mark.parametrize("trouble", ["paused", "running", "waiting", "uncounted"])
+def test_while_nothing_can_be_counted_nobody_can_ask(desk: Desk, trouble: str) -> None:
+    account = working(desk)
+    if trouble != "uncounted":
+        under_way: dict[str, Any] = {"phase": "listing", "began_at": clock.now()}
+        rounds(desk, account, **(under_way if trouble in ("running", "waiting") else {}))
+    counted(desk, account, ago=2)
+    with db.writing() as s:
+        s.execute(update(DayCount).values(counted_at=clock.now() - timedelta(hours=9)))
+        if trouble == "running":
+            s.execute(update(CountRound).values(due_at=clock.now()))
+    if trouble == "paused":
+        desk.change(paused_at=clock.now())
+    page = desk.get(f"/accounts/{account}")
+    assert not pressable(page)
+    desk.post(f"/accounts/{account}/count")
+    assert asked(account) == ([], 0)
+    said = {"paused": "Not counted now: everything is paused.", "running": "Running", "waiting": "Queued"}
+    assert said.get(trouble, "") in desk.get(f"/accounts/{account}/days").text

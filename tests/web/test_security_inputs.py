@@ -236,7 +236,7 @@ def test_no_text_of_a_marketplace_or_merchant_becomes_markup_on_any_page(desk: D
         "/inbox", "/inbox/1", "/inbox/2", "/settings", "/plan", "/help", "/help/skus", "/preflight", f"/{quote(HOSTILE)}",
         f"/accounts/linked?return={quote(HOSTILE)}", f"/accounts/new/{quote(HOSTILE)}",
         *(f"/accounts/{ids[one]}{more}" for one in ("account_id", "healthy")
-          for more in ("", "/repair", "/manual", "/import", "/older", "/sync")),
+          for more in ("", "/repair", "/manual", "/import", "/older", "/sync", "/days")),
     ]  # fmt: skip
     shown = 0
     for path in paths:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from marketplaces.channels.amazon.calls import SEARCH_ORDERS
 from shopapp import clock
-from shopapp.orders import count, counted, days
+from shopapp.orders import count, counted, days, recount
 from shopapp.orders.pages import Place
 from shopapp.records import db
 from shopapp.records.models import (
@@ -175,6 +175,26 @@ def test_what_cannot_be_kept_is_missing_until_it_is_here(scene: Scene) -> None:
     assert (day().state, len(incidents())) == (DayState.UNEVEN, 1)
     again(scene)
     assert (day().state, day().missing, incidents()) == (DayState.EVEN, 0, [])
+
+
+@both_databases
+def test_days_that_were_settled_are_counted_again_when_asked_for(scene: Scene) -> None:
+    run()
+    assert (day().state, day().listed, day().again_at) == (DayState.EVEN, 0, None)
+    ids = missed(scene)
+    with db.writing() as s:
+        assert not recount.ask(s, s.get_one(Account, scene.account_id), "71"), "counted just now"
+    clock.travel(by=timedelta(minutes=6))
+    for told in (True, False):
+        with db.writing() as s:
+            assert recount.ask(s, s.get_one(Account, scene.account_id), "71") is told
+    before = len(searches(scene))
+    buckets.refill()
+    claim.drain((WORK,), seconds=30)
+    assert len(searches(scene)) == before + 1, "all days in one question"
+    assert (day().state, day().listed, day().fetched) == (DayState.EVEN, len(ids), len(ids))
+    with db.reading() as s:
+        assert recount.state(s, s.get_one(Account, scene.account_id)) == recount.DONE
 
 
 def test_a_site_that_was_added_later_brings_no_orders_from_before(scene: Scene) -> None:
