@@ -177,8 +177,6 @@ def _data(world: World, name: str, given: dict[str, Any]) -> dict[str, Any]:
             return {"orders": {"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}}
         case "EnsureOrderRefDefinition":
             return {"metafieldDefinitionCreate": {"createdDefinition": {"id": "1"}, "userErrors": []}}
-        case "BulkRunning":
-            return {"bulkOperations": {"nodes": []}}
         case "BulkRun":
             return {"bulkOperationRunQuery": {"bulkOperation": dict(NOTHING, status="CREATED"), "userErrors": []}}
         case "BulkStatus":

@@ -16,15 +16,13 @@ from tests.sandbox.clock import iso, iso_of
 from tests.sandbox.shopify import views, webhooks
 from tests.sandbox.shopify.bulk_plan import Plan, Unfit
 from tests.sandbox.shopify.bulk_ranges import Pattern
-from tests.sandbox.shopify.connections import connection
 from tests.sandbox.shopify.schema import Info, Resolver
-from tests.sandbox.shopify.search import parse_query
 from tests.sandbox.shopify.state import Record, Shop, gid, shops_of
 from tests.sandbox.world import World
 
 CHUNK = 200
 KEPT_SECONDS = 7 * 86_400
-UNDER_WAY = ("CREATED", "RUNNING", "CANCELING")
+UNDER_WAY = ("CREATED", "RUNNING")
 _STARTED = secrets.token_hex(4)
 
 
@@ -122,7 +120,7 @@ class Writer:
 
     def _paged(self, things: Sequence[Any], work: Callable[[Any], None]) -> Iterator[list[str]]:
         for start in range(0, len(things), CHUNK):
-            if self._shop.world.stopping.is_set() or self._run["status"] == "CANCELING":
+            if self._shop.world.stopping.is_set():
                 return
             with self._shop.world.lock:
                 for thing in things[start : start + CHUNK]:
@@ -162,12 +160,10 @@ def _settle(shop: Shop, run: Record) -> None:
     if run["house"] != _house(shop.world) and not run["written"]:
         # The sandbox was started anew and nobody writes any more.
         run |= {"written": True, "error": "INTERNAL_SERVER_ERROR"}
-    if not run["written"] and run["status"] != "CANCELING":
-        return
-    if run["status"] != "CANCELING" and shop.now_seconds() < run["due"]:
+    if not run["written"] or shop.now_seconds() < run["due"]:
         return
     error = run["error"] or shop.settings.get("bulk_error")
-    status = "CANCELED" if run["status"] == "CANCELING" else "FAILED" if error else "COMPLETED"
+    status = "FAILED" if error else "COMPLETED"
     run |= {"status": status, "error": error, "completed": shop.now_seconds()}
     shop.save()
     body = {"shop": shop.domain, "status": status, "objects": run["objects"]}
@@ -231,20 +227,6 @@ def _error(message: str, code: str, field: list[str] | None) -> Record:
     return {"message": message, "code": code, "field": field}
 
 
-def cancel(_: Any, info: Info, **arguments: Any) -> Record:
-    """Mutation.bulkOperationCancel."""
-    shop = _shop(info)
-    run = _find(shop, arguments["id"])
-    if run is None:
-        unknown = {"message": "Bulk operation does not exist", "field": ["id"]}
-        return {"bulkOperation": None, "userErrors": [unknown]}
-    if run["status"] not in UNDER_WAY:
-        words = f"A bulk operation cannot be canceled when it is {run['status'].lower()}"
-        return {"bulkOperation": view(shop, run), "userErrors": [{"message": words, "field": None}]}
-    run["status"] = "CANCELING"
-    return {"bulkOperation": view(shop, run), "userErrors": []}
-
-
 def _find(shop: Shop, run_id: str) -> Record | None:
     return next((run for run in runs_of(shop) if run["id"] == run_id), None)
 
@@ -256,23 +238,9 @@ def one(_: Any, info: Info, **arguments: Any) -> Record | None:
     return view(shop, run) if run is not None else None
 
 
-def several(_: Any, info: Info, **arguments: Any) -> Record:
-    """QueryRoot.bulkOperations, the newest first."""
-    shop = _shop(info)
-    match = parse_query(arguments.get("query"))
-    found = [
-        run
-        for run in reversed(runs_of(shop))
-        if match({"status": run["status"], "operation_type": "QUERY", "id": str(run["number"])})
-    ]
-    return connection(found, arguments, lambda run: view(shop, run))
-
-
 RESOLVERS: dict[tuple[str, str], Resolver] = {
     ("QueryRoot", "bulkOperation"): one,
-    ("QueryRoot", "bulkOperations"): several,
     ("Mutation", "bulkOperationRunQuery"): run_query,
-    ("Mutation", "bulkOperationCancel"): cancel,
 }
 
 

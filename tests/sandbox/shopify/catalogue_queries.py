@@ -5,15 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.sandbox.shopify import views
-from tests.sandbox.shopify.catalogue import product_of
 from tests.sandbox.shopify.connections import connection
 from tests.sandbox.shopify.schema import Info, Resolver
-from tests.sandbox.shopify.search import parse_query
-from tests.sandbox.shopify.state import Record, Shop, product_fields
+from tests.sandbox.shopify.state import Record, Shop
 
 _SKUS = re.compile(r"""sku:(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^\s()'"]+))""")
-_FIELDS = re.compile(r"(\w+):")
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _ONLY_SKUS = re.compile(r"\s*(?:(?:OR|\(|\))\s*)*")
 
 
@@ -44,33 +40,6 @@ def _from_ranges(one: Shop, query: str | None) -> Iterator[Record]:
         yield from one.catalogue.variants.values()
 
 
-def products(_: Any, info: Info, **arguments: Any) -> Record:
-    """QueryRoot.products, by the search index, in the asked order."""
-    one = _shop(info)
-    held = one.catalogue.products
-    found = [held[key] for key in one.product_index.find(arguments.get("query"), one.now_seconds()) if key in held]
-    if one.catalogue.ranges:
-        seen = {record["id"] for record in found}
-        found += [record for record in _products_of_ranges(one, arguments.get("query")) if record["id"] not in seen]
-    key = {"UPDATED_AT": "updated_at", "TITLE": "title"}.get(arguments.get("sortKey", "ID"), "id")
-    found.sort(key=lambda record: (record[key], record["id"]), reverse=bool(arguments.get("reverse")))
-    return connection(found, arguments, lambda record: views.product(one, record))
-
-
-def _products_of_ranges(one: Shop, query: str | None) -> Iterator[Record]:
-    """The untouched products of ranges that a query finds; one of a range speaks for all where only its day is asked."""
-    match = parse_query(query)
-    named = set(_FIELDS.findall(_QUOTED.sub("", query or "")))
-    of_all = bool(named) and named <= {"updated_at", "status"}
-    for place in one.catalogue.ranges:
-        if of_all and not match(product_fields(product_of(place, 0))):
-            continue
-        for index in range(place["count"]):
-            record = product_of(place, index)
-            if not one.catalogue.products.touched(record["id"]) and (of_all or match(product_fields(record))):
-                yield record
-
-
 def find(one: Shop, global_id: str) -> Record | None:
     """What carries that id in the catalogue, shown, or None."""
     if global_id in one.catalogue.variants:
@@ -85,5 +54,4 @@ def find(one: Shop, global_id: str) -> Record | None:
 
 RESOLVERS: dict[tuple[str, str], Resolver] = {
     ("QueryRoot", "productVariants"): product_variants,
-    ("QueryRoot", "products"): products,
 }

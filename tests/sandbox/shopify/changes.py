@@ -41,7 +41,6 @@ def change(shop: Shop, name: str, wish: Mapping[str, Any]) -> Record:
     if set(wish) - STOCK_FIELDS:
         product["updated_at"] = variant["updated_at"] = now
         shop.index_variant(variant["id"])
-        shop.index_product(product["id"])
     shop.save_catalogue()
     _tell(shop, variant, set(wish), places)
     body = {"shop": shop.domain, "variant_id": variant["id"], **dict(wish)}
@@ -93,11 +92,9 @@ def delete(shop: Shop, name: str) -> Record:
     webhooks.send(shop, "inventory_items/delete", payloads.gone(variant["item_id"]))
     if shop.catalogue.of_product(product_id):
         shop.catalogue.products.own(product_id)["updated_at"] = iso(shop.now())
-        shop.index_product(product_id)
         webhooks.send(shop, "products/update", payloads.product(shop, product_id))
     else:
         shop.catalogue.products.drop(product_id)
-        shop.product_index.drop(product_id)
         webhooks.send(shop, "products/delete", payloads.gone(product_id))
     shop.save_catalogue()
     body = {"shop": shop.domain, "variant_id": variant["id"], "product_id": product_id}

@@ -21,7 +21,6 @@ FIELDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("QueryRoot", "orders"): TYPES["Order"],
     ("QueryRoot", "orderByIdentifier"): ("read_orders", "read_marketplace_orders"),
     ("QueryRoot", "productVariants"): TYPES["ProductVariant"],
-    ("QueryRoot", "products"): TYPES["Product"],
     ("ProductVariant", "inventoryItem"): TYPES["InventoryItem"],
     ("InventoryItem", "inventoryLevels"): TYPES["InventoryLevel"],
     ("QueryRoot", "locations"): TYPES["Location"],

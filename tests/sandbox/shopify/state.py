@@ -49,7 +49,6 @@ class Shop:
         self.refs: dict[tuple[str, str, str], list[str]] = {}
         self.order_index = Index()
         self.variant_index = Index()
-        self.product_index = Index()
         self.create_times: list[float] = []
         size = self.settings["bucket"]
         self.bucket = Bucket(self.now_seconds(), size["max"], size["restore"])
@@ -58,7 +57,6 @@ class Shop:
                 self._remember(order, lag=0)
         for variant in self.catalogue.variants.made():
             self.index_variant(variant["id"], lag=0)
-            self.index_product(variant["product_id"], lag=0)
 
     @property
     def settings(self) -> Record:
@@ -161,10 +159,6 @@ class Shop:
         }
         self.variant_index.put(variant_id, fields, self._due(lag))
 
-    def index_product(self, product_id: str, lag: float | None = None) -> None:
-        """Announce a product's fields to the search index."""
-        self.product_index.put(product_id, product_fields(self.catalogue.products[product_id]), self._due(lag))
-
     def has_definition(self, namespace: str, key: str) -> bool:
         """Whether unique order metafields of that name are defined."""
         return any((one["namespace"], one["key"]) == (namespace, key) for one in self.data["definitions"])
@@ -208,17 +202,6 @@ class Shops:
         shop.save()
         shop.save_catalogue()
         return shop
-
-
-def product_fields(product: Record) -> Record:
-    """What the index knows of a product."""
-    return {
-        "default": product["title"],
-        "id": str(number_of(product["id"])),
-        "title": product["title"],
-        "status": product["status"].lower(),
-        "updated_at": parse_instant(product["updated_at"]),
-    }
 
 
 def _fresh(world: World, number: int, name: str, plan: str, wish: Record) -> Record:

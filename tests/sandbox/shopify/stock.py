@@ -45,7 +45,6 @@ def add_product(shop: Shop, wish: Record) -> Record:
     shop.catalogue.put(variant)
     set_available(shop, variant, int(wish.get("available", 10)))
     shop.index_variant(variant["id"])
-    shop.index_product(product_id)
     shop.save_catalogue()
     return variant
 

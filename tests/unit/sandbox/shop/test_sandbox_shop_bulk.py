@@ -83,26 +83,21 @@ def test_a_run_takes_its_time_and_its_end_is_told(timed_shop, receiver, later):
     timed_shop.product(sku="A-1")
     run = start(timed_shop)["bulkOperation"]["id"]
     until(lambda: status(timed_shop, run)["status"] == "RUNNING")
-    running = timed_shop.run("BulkRunning")["data"]["bulkOperations"]["nodes"]
-    assert [one["id"] for one in running] == [run]
     timed_shop.control("variants/sku:A-1", {"available": 1}, "PATCH")
     later(61)
     assert ended(timed_shop, run)["status"] == "COMPLETED"
     message = json.loads(until(lambda: receiver.of(timed_shop, "bulk_operations/finish"))[0][2])
     assert (message["admin_graphql_api_id"], message["status"], message["type"]) == (run, "completed", "query")
-    assert timed_shop.run("BulkRunning")["data"]["bulkOperations"]["nodes"] == []
 
 
-def test_five_at_once_are_the_most_and_one_can_be_cancelled(timed_shop):
-    timed_shop.settings(bulk_seconds=3600)
+def test_five_at_once_are_the_most(timed_shop, later):
+    timed_shop.settings(bulk_seconds=600)
     runs = [start(timed_shop)["bulkOperation"]["id"] for _ in range(5)]
     refused = start(timed_shop)
     assert refused["bulkOperation"] is None
     assert refused["userErrors"][0]["code"] == "OPERATION_IN_PROGRESS"
-    cancelled = timed_shop.run("BulkCancel", id=runs[0])["data"]["bulkOperationCancel"]
-    assert cancelled["bulkOperation"]["status"] == "CANCELING"
-    assert ended(timed_shop, runs[0])["status"] == "CANCELED"
-    assert timed_shop.run("BulkCancel", id=runs[0])["data"]["bulkOperationCancel"]["userErrors"]
+    later(601)
+    assert ended(timed_shop, runs[0])["status"] == "COMPLETED"
     assert start(timed_shop)["userErrors"] == []
 
 
