@@ -21,6 +21,7 @@ from tests.stage.settings import settings_for
 
 REQUIRED = frozenset(os.environ.get("SHOPAPP_REQUIRE", "").split())
 kept.keep()
+LONGEST = ("tests/crash/", "tests/browser/", "tests/unit/test_bench", "tests/journeys/")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -46,6 +47,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if marker in REQUIRED:
                 pytest.fail(f"required here, but {why}")
             pytest.skip(why)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side with others the longest come first: for one that began last, all would wait."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: next((at for at, part in enumerate(LONGEST) if part in item.nodeid), len(LONGEST)))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

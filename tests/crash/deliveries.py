@@ -27,6 +27,7 @@ from typing import Any
 import requests
 from sqlalchemy import select, update
 
+from marketplaces.transport import Transport
 from shopapp import clock, create_app
 from shopapp.orders import place
 from shopapp.process import die_with_parent
@@ -123,10 +124,10 @@ class Crowd:
 
     def _listen(self) -> None:
         """Die at the wire, once for each order: Shopify has said that it is there, nobody here has heard it."""
-        real = requests.Session.send
+        real = Transport.send
 
-        def send(line: requests.Session, request: requests.PreparedRequest, **how: Any) -> requests.Response:
-            answer = real(line, request, **how)
+        def send(line: Transport, request: requests.PreparedRequest, *way: Any, **how: Any) -> requests.Response:
+            answer = real(line, request, *way, **how)
             body = request.body if isinstance(request.body, bytes) else b""
             if b"orderCreate" in body and b"gid://shopify/Order/" in answer.content:
                 row_id = next((self._ids[name] for name in _NAMED.findall(body) if name in self._ids), 0)
@@ -135,7 +136,7 @@ class Crowd:
                     os.kill(os.getpid(), signal.SIGKILL)
             return answer
 
-        requests.Session.send = send  # type: ignore[assignment, method-assign]
+        Transport.send = send  # type: ignore[assignment, method-assign]
 
 
 def play(runs: int, seed: int, folder: Path) -> Tally:

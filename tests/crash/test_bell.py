@@ -9,7 +9,11 @@ import pytest
 
 from tests.crash.bell import measure
 
-pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"), pytest.mark.postgres]
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+    pytest.mark.postgres,
+    pytest.mark.xdist_group("kills"),
+]
 
 
 def test_each_bell_is_followed_by_its_work_without_a_scheduler(tmp_path: Path) -> None:

@@ -16,7 +16,10 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children die with their parent")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="children die with their parent"),
+    pytest.mark.xdist_group("boundaries"),  # one run of the enumerator for all of them
+]
 ROOT = Path(__file__).resolve().parents[3]
 SHARE = os.environ.get("SHOPAPP_BOUNDARIES_SHARE", "0.25")
 DOUBLE = os.environ.get("SHOPAPP_BOUNDARIES_DOUBLE", "20")
