@@ -239,25 +239,16 @@ class Http:
         if bucket is not None:
             self.pace(bucket)
         target = tempfile.TemporaryFile()  # noqa: SIM115  # given to the caller, who closes it
-        session = requests.Session()
-        prepare(session, Saving(Hosts(hosts) if hosts else self.hosts, target, seconds=seconds, cap=cap))
-        trouble: Transient | None = None
+        saving = Saving(Hosts(hosts) if hosts else self.hosts, target, seconds=seconds, cap=cap)
+        headers = {"Accept-Encoding": "gzip", "User-Agent": "shopapp"}
         try:
-            headers = {"Accept-Encoding": "gzip", "User-Agent": "shopapp"}
-            request = requests.Request("GET", url, headers=headers, auth=auth)
-            response = session.send(session.prepare_request(request), allow_redirects=False)
+            response = _asked_once(saving, requests.Request("GET", url, headers=headers, auth=auth), call)
             if response.status_code != 200:
                 status = response.status_code
-                trouble = Transient(f"the file is not to be had (status {status})", status=status, call=call)
-        except WireFailure as failure:
-            trouble = Transient(failure.words, call=call)
-        except requests.RequestException as error:
-            trouble = Transient(f"not sent ({type(error).__name__})", call=call)
-        finally:
-            session.close()
-        if trouble is not None:  # raised out here: the library's text may quote the address
+                raise Transient(f"the file is not to be had (status {status})", status=status, call=call)
+        except Transient:
             target.close()
-            raise trouble
+            raise
         target.seek(0)
         return Saved(target, call, charset_of(response.headers.get("Content-Type", "")))
 
@@ -268,23 +259,12 @@ class Http:
 
         `hosts` as for `download`; the address may hold secrets and is never told.
         """
-        session = requests.Session()
-        prepare(session, Transport(Hosts(hosts) if hosts else self.hosts, seconds=seconds, cap=self._limits[1]))
-        trouble: Transient | None = None
-        try:
-            request = requests.Request("PUT", url, data=data, headers={"Content-Type": kind, "User-Agent": "shopapp"})
-            response = session.send(session.prepare_request(request), allow_redirects=False)
-            if not 200 <= response.status_code < 300:
-                status = response.status_code
-                trouble = Transient(f"the document was not taken (status {status})", status=status, call=call)
-        except WireFailure as failure:
-            trouble = Transient(failure.words, call=call)
-        except requests.RequestException as error:
-            trouble = Transient(f"not sent ({type(error).__name__})", call=call)
-        finally:
-            session.close()
-        if trouble is not None:  # raised out here: the library's text may quote the address
-            raise trouble
+        transport = Transport(Hosts(hosts) if hosts else self.hosts, seconds=seconds, cap=self._limits[1])
+        headers = {"Content-Type": kind, "User-Agent": "shopapp"}
+        response = _asked_once(transport, requests.Request("PUT", url, data=data, headers=headers), call)
+        if not 200 <= response.status_code < 300:
+            status = response.status_code
+            raise Transient(f"the document was not taken (status {status})", status=status, call=call)
 
     def used_up(self, bucket: Bucket, seconds: float | None = None) -> None:
         """Tell whoever keeps the buckets of a refusal that only the channel understands: a quota that is used up."""
@@ -331,6 +311,21 @@ class Http:
             call=answer.call,
             request_id=request_id(answer.headers),
         )
+
+
+def _asked_once(transport: Transport, request: requests.Request, call: str) -> requests.Response:
+    """The answer to a request whose address may hold secrets, on a connection of its own. Transient without any."""
+    session = requests.Session()
+    prepare(session, transport)
+    try:
+        return session.send(session.prepare_request(request), allow_redirects=False)
+    except WireFailure as failure:
+        words = failure.words
+    except requests.RequestException as error:
+        words = f"not sent ({type(error).__name__})"
+    finally:
+        session.close()
+    raise Transient(words, call=call)  # out here, with no cause: the library's text may quote the address
 
 
 def _without_body(call: str, response: requests.Response) -> Answer:
