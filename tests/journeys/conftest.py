@@ -16,6 +16,7 @@ import requests
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from marketplaces.transport import Transport
 from shopapp.alerts import invariants
 from shopapp.logs import JsonFormatter
 from shopapp.records import db, tallies
@@ -68,6 +69,7 @@ def _no_call_inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
         return send
 
+    monkeypatch.setattr(Transport, "send", watched(Transport.send, "our transport"))  # marketplaces and Shopify
     monkeypatch.setattr(requests.Session, "send", watched(requests.Session.send, "requests"))
     monkeypatch.setattr(httpx.Client, "send", watched(httpx.Client.send, "httpx"))
     yield
