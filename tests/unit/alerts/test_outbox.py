@@ -168,6 +168,7 @@ def test_an_answer_lost_after_data_is_sent_once_more_with_the_same_id(shop_id: i
     assert stage.incident(later).mail_id != stage.incident(1).mail_id
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_server_that_never_answers_data_gets_two_copies_at_most(shop_id: int, post: PostOffice) -> None:
     post.fault("data", "commit_then_timeout", times=None, seconds=3)
     stage.broken(shop_id, 1)
@@ -181,6 +182,7 @@ def test_a_server_that_never_answers_data_gets_two_copies_at_most(shop_id: int, 
         assert incidents.open_incidents(s, shop_id, kind="mail_undeliverable")
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_silent_server_does_not_hold_the_sender(shop_id: int, post: PostOffice) -> None:
     post.fault("connect", "timeout", seconds=5)
     stage.broken(shop_id, 1)
