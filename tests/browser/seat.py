@@ -68,6 +68,11 @@ class Seat:
         """The app's frame, listening."""
         return ready(self.page)
 
+    def changes(self, language: str, width: int) -> None:
+        """From the next page that is opened on: the same person in another language, the window as wide as this."""
+        self.language = language
+        self.page.set_viewport_size({"width": width, "height": 900})
+
     def open(self, path: str = "/") -> Any:
         """Open a page of the app in the admin; the frame."""
         # The admin's own language of this person, as its selector keeps it.

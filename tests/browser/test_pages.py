@@ -17,7 +17,6 @@ pytestmark = pytest.mark.browser
 COMBINATIONS = [("en", 1280), ("en", 390), ("de", 1280), ("de", 390), ("sv", 1280), ("sv", 390)]
 ALL = os.environ.get("SHOPAPP_BROWSER") == "all"
 LOOKED_AT = COMBINATIONS if ALL else [("en", 1280), ("de", 390)]
-LIVED = COMBINATIONS if ALL else COMBINATIONS[:4]
 OWN = ("app.css", "relay.js")
 OWN_BYTES = 30_000
 

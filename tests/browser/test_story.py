@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.chapter import Chapter, lived
 from tests.browser.demo import BAD_SKU, Demo
-from tests.browser.test_pages import LIVED
+from tests.browser.test_pages import LOOKED_AT
 from tests.sandbox.story import Story, sync
 
 pytestmark = pytest.mark.browser
@@ -19,7 +19,7 @@ CLICKS_TO_THE_FIRST_ORDER = 6
 CLICKS_TO_GREEN = 2
 
 
-@pytest.mark.parametrize(("language", "width"), LIVED)
+@pytest.mark.parametrize(("language", "width"), LOOKED_AT)
 def test_from_install_to_green_again(language: str, width: int, demo: Demo, sit: Any) -> None:
     story = demo.story()
     live = Chapter(story, sit(story.domain, language, width))
