@@ -63,7 +63,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A kind of work. `handle(claim)` owns its transactions; `only` narrows which due rows belong to this kind.
+    """A kind of work. `handle(claim)` owns its transactions; `only` narrows which due rows belong to this kind: always the
+    same ones, it is asked once.
 
     `share(model)` is the column by which rows are dealt out fairly (at most `per_share` of one share in a batch).
     """
@@ -79,10 +80,13 @@ class Work:
     per_share: int = field(default=8)
 
 
-def _due(work: Work, now: Any) -> list[ColumnElement[bool]]:
+_NOW: Any = bindparam("now", type_=db.Moment())
+
+
+def _due(work: Work) -> list[ColumnElement[bool]]:
     model = work.model
-    free = or_(model.lease_until.is_(None), model.lease_until < now)
-    return [model.due_at <= now, free, *work.only()]
+    free = or_(model.lease_until.is_(None), model.lease_until < _NOW)
+    return [model.due_at <= _NOW, free, *work.only()]
 
 
 def claim(s: Session, work: Work, limit: int = BATCH, busy: Mapping[Any, int] | None = None) -> list[Claim]:
@@ -90,33 +94,57 @@ def claim(s: Session, work: Work, limit: int = BATCH, busy: Mapping[Any, int] | 
 
     `busy` tells how many rows of a share this process works on already: those shares come after the idle ones.
     """
-    now, model = clock.now(), work.model
+    now = clock.now()
     rows = _waiting(s, work, limit, now)
     shares = dict(_in_turn(work, rows, busy or {}))
     ids = _free_of(s, work, list(shares), min(limit, _at_most(work, rows)), now)
     if not ids:
         return []
     token = secrets.token_hex(16)
-    mine = update(model).where(model.id.in_(ids)).values(lease_token=token, lease_until=now + work.lease)
-    s.execute(mine.execution_options(synchronize_session=False))
+    s.connection().execute(_lease(work.model), {"ids": ids, "to_token": token, "to_until": now + work.lease})
     return [Claim(row_id, token, shares[row_id]) for row_id in ids]
 
 
 def _waiting(s: Session, work: Work, limit: int, now: datetime) -> list[tuple[int, Any]]:
     """(id, share) of the rows to choose from, the oldest due first; no share is missing."""
-    model, most = work.model, limit * LOOKED_AHEAD
-    order = work.order() if work.order else model.due_at
-    share = getattr(model, work.share) if work.share else literal(None)
-    found = select(model.id, share.label("share")).where(*_due(work, now))
-    rows = [(row.id, row.share) for row in s.execute(found.order_by(order, model.id).limit(most))]
+    most = limit * LOOKED_AHEAD
+    rows = [(row.id, row.share) for row in s.execute(_oldest(work), {"now": now, "most": most})]
     if not work.share or len(rows) < most:
         return rows
     # Many wait, and whoever has waited longest may own all of these. The first few of every share, then.
-    place = func.row_number().over(partition_by=share, order_by=(order, model.id)).label("place")
-    each = found.add_columns(order.label("since"), place).subquery()
-    few = select(each.c.id, each.c.share).where(each.c.place <= work.per_share)
-    firsts = s.execute(few.order_by(each.c.place, each.c.since, each.c.id).limit(most))
+    firsts = s.execute(_first_of_each(work), {"now": now, "most": most})
     return list(dict.fromkeys([*((row.id, row.share) for row in firsts), *rows]))
+
+
+# A drain asks these all the time: put together anew with each claim, they would cost more than the database takes.
+@lru_cache(maxsize=64)
+def _oldest(work: Work) -> Any:
+    return _shares(work).order_by(_order(work), work.model.id).limit(bindparam("most"))
+
+
+@lru_cache(maxsize=64)
+def _first_of_each(work: Work) -> Any:
+    model, order = work.model, _order(work)
+    place = func.row_number().over(partition_by=getattr(model, work.share), order_by=(order, model.id)).label("place")
+    each = _shares(work).add_columns(order.label("since"), place).subquery()
+    few = select(each.c.id, each.c.share).where(each.c.place <= work.per_share)
+    return few.order_by(each.c.place, each.c.since, each.c.id).limit(bindparam("most"))
+
+
+def _shares(work: Work) -> Any:
+    share = getattr(work.model, work.share) if work.share else literal(None)
+    return select(work.model.id, share.label("share")).where(*_due(work))
+
+
+def _order(work: Work) -> Any:
+    return work.order() if work.order else work.model.due_at
+
+
+@lru_cache(maxsize=64)
+def _lease(model: Any) -> Any:
+    table = model.__table__
+    taken = {"lease_token": bindparam("to_token"), "lease_until": bindparam("to_until", type_=db.Moment())}
+    return update(table).where(table.c.id.in_(bindparam("ids", expanding=True))).values(taken)
 
 
 def _at_most(work: Work, rows: list[tuple[int, Any]]) -> int:
@@ -142,10 +170,16 @@ def _free_of(s: Session, work: Work, ids: list[int], limit: int, now: datetime) 
     """The first `limit` of `ids` that nobody else is claiming in this moment; locked."""
     if not ids or not db.locks_rows(s):
         return ids[:limit]
-    model = work.model
-    chosen = select(model.id).where(model.id.in_(ids), *_due(work, now))
-    in_turn = func.array_position(literal(ids, ARRAY(BigInteger)), cast(model.id, BigInteger))
-    return list(s.scalars(chosen.order_by(in_turn).limit(limit).with_for_update(key_share=True, skip_locked=True)))
+    return list(s.scalars(_skipping(work), {"ids": ids, "in_turn": ids, "now": now, "most": limit}))
+
+
+@lru_cache(maxsize=64)
+def _skipping(work: Work) -> Any:
+    row_id = work.model.id
+    chosen = select(row_id).where(row_id.in_(bindparam("ids", expanding=True)), *_due(work))
+    in_turn = func.array_position(bindparam("in_turn", type_=ARRAY(BigInteger)), cast(row_id, BigInteger))
+    ordered = chosen.order_by(in_turn).limit(bindparam("most"))
+    return ordered.with_for_update(key_share=True, skip_locked=True)
 
 
 def held(s: Session, model: type[Row], mine: Claim) -> Row | None:
@@ -181,8 +215,7 @@ def waiting(s: Session, works: Iterable[Work]) -> list[Work]:
 @lru_cache(maxsize=64)
 def _look(kinds: tuple[Work, ...]) -> Any:
     """Ordered, although any row would do: so that each is the first of an index, whatever is known of its table."""
-    now = bindparam("now", type_=db.Moment())
-    firsts = (select(work.model.id).where(*_due(work, now)).order_by(work.model.due_at).limit(1) for work in kinds)
+    firsts = (select(work.model.id).where(*_due(work)).order_by(work.model.due_at).limit(1) for work in kinds)
     return select(*(first.scalar_subquery().label(f"of_{at}") for at, first in enumerate(firsts)))
 
 
