@@ -13,8 +13,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, event, func, inspect, literal, select
+from sqlalchemy import ColumnElement, case, event, func, literal, select
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
+from sqlalchemy.orm.attributes import get_history
+from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from shopapp.logs import event as log_event
 from shopapp.records import db
@@ -60,8 +62,7 @@ def _now(row: Order) -> dict[str, Any]:
 
 def _before(row: Order) -> dict[str, Any] | None:
     """What the counted columns were before this flush, None when none of them changed."""
-    attributes = inspect(row).attrs
-    changed = {name: old.deleted[0] for name in COUNTED if (old := attributes[name].history).deleted}
+    changed = {name: old[0] for name in COUNTED if (old := get_history(row, name, PASSIVE_NO_INITIALIZE).deleted)}
     return {**_now(row), **changed} if changed else None
 
 
