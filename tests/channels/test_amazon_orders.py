@@ -17,7 +17,7 @@ from marketplaces.data import Order, OrderQuery, OrderState, Unmapped
 from marketplaces.errors import AccessStale, PermissionMissing, RateLimited, Rejected, Transient
 from tests.channels.amazon_seat import DE, UK, US, Seat, seated
 from tests.channels.double import contracts
-from tests.channels.test_conformance import balance
+from tests.channels.test_order_reading import balance
 
 AMAZON = registry()["amazon"]
 BROKEN = ["html", "empty", "null", "truncate", "reset", "commit_then_reset", "timeout", "drip", "bomb", "status"]

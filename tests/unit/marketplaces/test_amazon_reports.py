@@ -15,7 +15,7 @@ from marketplaces.data import Credentials, Money, RemoteListing
 from marketplaces.errors import Rejected, Transient
 from marketplaces.files import LONGEST, Saved
 from marketplaces.wire import Http
-from tests.unit.marketplaces.test_wire import NOW
+from tests.unit.marketplaces.probe import NOW
 
 DE, JP, COM = "A1PA6795UKMFR9", "A1VC38T7YXB528", "ATVPDKIKX0DER"
 HEAD = "item-name\titem-description\tlisting-id\tseller-sku\tprice\tquantity\tasin1\tfulfillment-channel\tstatus"

@@ -12,8 +12,8 @@ import pytest
 from marketplaces.errors import Transient
 from marketplaces.files import LONGEST, Saved, charset_of
 from marketplaces.wire import Http
+from tests.unit.marketplaces.probe import NOW, whole_text
 from tests.unit.marketplaces.rawserver import Play, RawServer
-from tests.unit.marketplaces.test_wire import NOW, _whole_text
 
 SECRET = "X-Amz-Signature=hidden-in-query"
 
@@ -32,7 +32,7 @@ def fetched(play: Play | bytes, *, seconds: float = 2, cap: int = 1_000_000) -> 
 def refused(play: Play | bytes, **bounds: float) -> Transient:
     with pytest.raises(Transient) as caught:
         fetched(play, **bounds).close()  # type: ignore[arg-type]  # seconds and cap
-    assert "hidden-in-query" not in _whole_text(caught.value)
+    assert "hidden-in-query" not in whole_text(caught.value)
     return caught.value
 
 

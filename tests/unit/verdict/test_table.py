@@ -1,15 +1,12 @@
-"""The table of errors: only a refusal of the channel breaks an account, success resolves, outages burn nothing."""
+"""The table of errors: only a refusal of the channel breaks an account, and success resolves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, select
 
 from marketplaces.data import Seller
 from marketplaces.errors import (
@@ -25,24 +22,16 @@ from marketplaces.errors import (
     Transient,
     WrongSeller,
 )
-from shopapp import clock, runtime, verdict
+from shopapp import clock, verdict
 from shopapp.alerts import invariants
-from shopapp.config import Config
 from shopapp.records import db
-from shopapp.records.models import (
-    Account,
-    AccountStatus,
-    ChannelOutage,
-    Incident,
-    JournalEntry,
-    Shop,
-    ShopStatus,
-)
+from shopapp.records.models import Account, AccountStatus, JournalEntry
 from shopapp.shopify_admin.errors import ShopAuthLost, ShopFrozen
-from tests.stage import tables
+from tests.unit.verdict.ward import START, account, apply, incidents, make, works
 
-START = datetime(2026, 9, 1, 12, tzinfo=UTC)
 REFUSALS = (AuthExpired, AuthRevoked, AccountInactive)
+
+
 FAMILIES: tuple[Exception, ...] = (
     AuthExpired("over"),
     AuthRevoked("gone"),
@@ -60,70 +49,6 @@ FAMILIES: tuple[Exception, ...] = (
     WrongSeller("a", "b"),
     LoginDeclined("no"),
 )
-
-
-@pytest.fixture(autouse=True)
-def _database(tmp_path: Path) -> Iterator[None]:
-    runtime.setup(Config.load({"APP_URL": "https://app.test", "SECRET_KEY": "k" * 40}, serving=False))
-    engine = create_engine(f"sqlite:///{tmp_path}/v.db")
-    db.use(engine)
-    tables.make(engine)
-    clock.travel(START, freeze=True)
-    yield
-    engine.dispose()
-
-
-def make(name: str = "blue", status: AccountStatus = AccountStatus.ACTIVE, **values: object) -> int:
-    """A shop with one account; the account's id."""
-    with db.writing() as s:
-        shop = s.scalars(select(Shop).filter_by(domain=f"{name}.myshopify.com")).one_or_none()
-        if shop is None:
-            shop = Shop(domain=f"{name}.myshopify.com", installed_at=START, email=f"owner@{name}.test")
-            s.add(shop)
-            s.flush()
-        row: dict[str, object] = {
-            "channel": "amazon",
-            "realm": "eu",
-            "seller_id": f"S{len(name)}{name}",
-            "label": "Blue Amazon",
-            "status": status,
-            "status_since": START,
-            "created_at": START,
-            "worked_at": None if status == AccountStatus.PENDING else START,
-            "take_over_at": START,
-            "credentials": "sealed",
-            "due_at": START,
-        }
-        account = Account(shop_id=shop.id, **{**row, **values})
-        s.add(account)
-        s.flush()
-        return account.id
-
-
-def apply(account_id: int, error: Exception, call: str = "searchOrders") -> verdict.Verdict:
-    """One failed call."""
-    with db.writing() as s:
-        return verdict.apply_account(s, s.get_one(Account, account_id), error, call)
-
-
-def works(account_id: int, seller: Seller | None = None) -> bool:
-    """One successful call."""
-    with db.writing() as s:
-        return verdict.account_works(s, s.get_one(Account, account_id), seller)
-
-
-def account(account_id: int) -> Account:
-    """The row as it is now."""
-    with db.reading() as s:
-        return s.get_one(Account, account_id)
-
-
-def incidents(kind: str = "account_expired", *, resolved: bool = False) -> list[Incident]:
-    """Open (or resolved) incidents of a kind, over all shops."""
-    with db.reading() as s:
-        wanted = select(Incident).filter_by(kind=kind)
-        end = Incident.resolved_at.is_not(None) if resolved else Incident.resolved_at.is_(None)
-        return list(s.scalars(wanted.where(end).order_by(Incident.id)))
 
 
 errors = st.one_of(
@@ -307,133 +232,3 @@ def test_a_remote_limit_is_obeyed_and_our_own_bucket_is_exact() -> None:
     ours = verdict.judge(RateLimited(2.0), "account").delay
     assert (asked, absurd, ours) == (timedelta(minutes=10), timedelta(hours=1), timedelta(seconds=2))
     assert eager >= timedelta(seconds=3)
-
-
-# --- outages ----------------------------------------------------------------------------------------------------------
-
-
-def open_until() -> datetime | None:
-    """What a caller is told."""
-    with db.writing() as s:
-        return verdict.breaker_open_until(s, "amazon", "eu")
-
-
-def test_five_failures_within_a_minute_open_the_breaker_for_that_realm_only() -> None:
-    ids = [make(f"shop{n}") for n in range(5)]
-    for account_id in ids[:4]:
-        apply(account_id, Transient("busy", status=503))
-    assert open_until() is None
-    apply(ids[4], Transient("busy", status=503))
-    closed = open_until()
-    assert closed is not None
-    assert timedelta(seconds=30) <= closed - START <= timedelta(seconds=60)
-    with db.writing() as s:
-        assert verdict.breaker_open_until(s, "amazon", "na") is None
-
-
-def test_failures_spread_over_time_open_nothing() -> None:
-    ids = [make(f"shop{n}") for n in range(6)]
-    for account_id in ids:
-        apply(account_id, Transient("busy", status=503))
-        clock.travel(by=timedelta(seconds=31), freeze=True)
-    assert open_until() is None
-
-
-def test_one_account_failing_over_and_over_opens_it() -> None:
-    account_id = make()
-    for _ in range(6):
-        apply(account_id, Transient("busy"))
-        clock.travel(by=timedelta(minutes=5), freeze=True)
-    with db.reading() as s:
-        assert s.query(ChannelOutage).one().open_until is not None
-
-
-def test_while_it_is_open_no_attempt_is_used_and_one_probe_goes_through() -> None:
-    ids = [make(f"shop{n}") for n in range(6)]
-    for account_id in ids[:5]:
-        apply(account_id, Transient("busy"))
-    for _ in range(20):
-        apply(ids[5], Transient("busy"))
-    assert account(ids[5]).attempt == 0
-    clock.travel(by=timedelta(seconds=61), freeze=True)
-    assert [open_until() is None for _ in range(4)] == [True, False, False, False]
-    works(ids[0])
-    assert [open_until() for _ in range(2)] == [None, None]
-
-
-def test_an_outage_of_six_hours_condemns_nothing_and_is_one_incident_a_shop() -> None:
-    """peers 1, 3: nothing is given up, nothing switched off; the first answer ends it for all."""
-    ids = [make(f"shop{n}") for n in range(4)]
-    while clock.now() < START + timedelta(hours=6):
-        for account_id in ids:
-            apply(account_id, Transient("busy", status=503))
-        clock.travel(by=timedelta(minutes=4), freeze=True)
-    rows = [account(account_id) for account_id in ids]
-    assert {row.status for row in rows} == {AccountStatus.ACTIVE}
-    assert all(row.due_at is not None for row in rows)
-    assert max(row.attempt for row in rows) <= 5
-    assert all(row.poll_words == "busy" for row in rows), "the account's line shows it"
-    told = incidents("channel_outage")
-    assert sorted(one.shop_id for one in told) == sorted(row.shop_id for row in rows)
-    assert not [one for one in told if one.mail_id]
-    assert incidents() == []
-    works(ids[0])
-    assert incidents("channel_outage") == []
-    assert len(incidents("channel_outage", resolved=True)) == 4
-
-
-def test_nobody_hears_of_an_outage_before_half_an_hour() -> None:
-    account_id = make()
-    while clock.now() < START + timedelta(minutes=29):
-        apply(account_id, Transient("busy"))
-        clock.travel(by=timedelta(minutes=4), freeze=True)
-    assert incidents("channel_outage") == []
-
-
-def test_a_refusal_is_an_answer_and_ends_an_outage() -> None:
-    ids = [make(f"shop{n}") for n in range(5)]
-    for account_id in ids:
-        apply(account_id, Transient("busy"))
-    apply(ids[0], AuthRevoked("gone", status=400))
-    assert open_until() is None
-
-
-# --- shops ------------------------------------------------------------------------------------------------------------
-
-
-def shop_row() -> Shop:
-    """The only shop."""
-    with db.reading() as s:
-        return s.query(Shop).one()
-
-
-def test_a_lost_token_asks_the_merchant_to_open_the_app_once() -> None:
-    make()
-    with db.writing() as s:
-        verdict.apply_shop(s, s.query(Shop).one(), ShopAuthLost("refused", status=401))
-    assert shop_row().status == ShopStatus.NEEDS_OPENING
-    assert incidents("shop_needs_opening")[0].subject == "shop"
-    with db.writing() as s:
-        verdict.shop_works(s, s.query(Shop).one())
-    assert shop_row().status == ShopStatus.ACTIVE
-    assert incidents("shop_needs_opening") == []
-
-
-def test_a_frozen_shop_is_paused_and_told_nothing() -> None:
-    make()
-    with db.writing() as s:
-        verdict.apply_shop(s, s.query(Shop).one(), ShopFrozen("402", status=402))
-    assert (shop_row().status, shop_row().due_at) == (ShopStatus.FROZEN, START + timedelta(hours=1))
-    with db.reading() as s:
-        assert s.query(Incident).count() == 0
-
-
-def test_an_uninstalled_shop_stays_uninstalled() -> None:
-    make()
-    with db.writing() as s:
-        shop = s.query(Shop).one()
-        shop.status = ShopStatus.UNINSTALLED
-        verdict.apply_shop(s, shop, ShopAuthLost("refused"))
-        verdict.shop_works(s, shop)
-    assert shop_row().status == ShopStatus.UNINSTALLED
-    assert incidents("shop_needs_opening") == []
