@@ -61,32 +61,39 @@ class Job:
     positions: tuple[Position, ...]
 
 
-# Whose turn it is to be sent is told with the shop locked, see `gate.locked`.
+# Of an order's many columns those are read that its way to Shopify looks at; any other comes when it is asked for.
+_SHOP = load_only(
+    Shop.uid, Shop.domain, Shop.currency, Shop.development, Shop.status, Shop.installed_at, Shop.access_token,
+    Shop.access_expires_at, Shop.refresh_token, Shop.token_fence, Shop.token_lease_until, Shop.catalogue_at,
+    Shop.ref_definition_at, Shop.paused_at, Shop.plan_key, Shop.trial_ends_at, Shop.period_anchor,
+)  # fmt: skip
+_BOUND = (
+    Order.shop_id, Order.account_id, Order.remote_created_at, Order.found_at, Order.cancelled_at, Order.currency,
+    Order.total_minor, Order.state, Order.held_reason, Order.cause, Order.due_at, Order.lease_token,
+    Order.lease_until, Order.attempt,
+)  # fmt: skip
+_SENT = load_only(
+    *_BOUND, Order.channel, Order.realm, Order.seller_id, Order.remote_order_id, Order.site, Order.remote_updated_at,
+    Order.cancel_mirrored_at, Order.payload, Order.purged_at, Order.backfill, Order.by_channel, Order.accept_asked_at,
+    Order.first_send, Order.sent_at, Order.sends, Order.fence,
+)  # fmt: skip
 _CLAIMED = (
     select(Order, Shop)
     .join(Shop, Shop.id == Order.shop_id)
     .where(Order.id == bindparam("mine"), Order.lease_token == bindparam("lease"))
 )
-_LOCKED = _CLAIMED.with_for_update(key_share=True, of=(Order, Shop))
-# What binding an order to what Shopify made of it looks at; anything else would be read when it is asked for.
-_TO_BIND = _CLAIMED.with_for_update(key_share=True, of=Order).options(
-    load_only(
-        Order.shop_id, Order.account_id, Order.remote_created_at, Order.found_at, Order.cancelled_at, Order.currency,
-        Order.total_minor, Order.state, Order.held_reason, Order.cause, Order.due_at, Order.lease_token,
-        Order.lease_until, Order.attempt,
-    ),
-    load_only(Shop.status, Shop.plan_key, Shop.trial_ends_at, Shop.period_anchor, Shop.installed_at),
-)  # fmt: skip
+_TO_SEND = _CLAIMED.options(_SENT, _SHOP).with_for_update(key_share=True, of=(Order, Shop))
+_TO_BIND = _CLAIMED.options(load_only(*_BOUND), _SHOP).with_for_update(key_share=True, of=Order)
 
 
 def claimed(s: Session, mine: Claim) -> tuple[Order, Shop] | None:
-    """The claimed order and its shop, both locked, if our lease still holds it; None when another has taken over."""
-    found = s.execute(_LOCKED, {"mine": mine.id, "lease": mine.token}).one_or_none()
+    """The claimed order and its shop, both locked (see `gate.locked`), if our lease still holds it; None when another has."""
+    found = s.execute(_TO_SEND, {"mine": mine.id, "lease": mine.token}).one_or_none()
     return None if found is None else (found[0], found[1])
 
 
 def answered(s: Session, mine: Claim) -> tuple[Order, Shop] | None:
-    """The claimed order, locked, and its shop, as `outcome.bind` needs them; None when another has taken over."""
+    """The claimed order, locked, and its shop, as `outcome.bind` needs them; None when another lease holds it."""
     found = s.execute(_TO_BIND, {"mine": mine.id, "lease": mine.token}).one_or_none()
     return None if found is None else (found[0], found[1])
 
