@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from shopapp import clock, jobs, runtime
 from shopapp.config import Config
 from shopapp.orders import place
 from shopapp.records import db
-from shopapp.records.models import Account, InboxMessage, Incident, Order, Shop
+from shopapp.records.models import Account, Chore, InboxMessage, Incident, Order, Shop
+from shopapp.work import claim
 from tests.sandbox.merchant import Merchant, Page
 from tests.stage import buckets
 from tests.stage.box import Box
@@ -25,6 +26,28 @@ DE, FR = "A1PA6795UKMFR9", "A13V1IB3VIYZZH"
 def forget_what_is_remembered() -> None:
     """What this process remembers is remembered by shop ids, and every test begins to count them anew."""
     place.MEMORY, place.LOOKUPS = type(place.MEMORY)(), type(place.LOOKUPS)()
+
+
+def settle() -> None:
+    """The chores as in an installation that has run for long: done just now, each due again after its interval."""
+    now = clock.now()
+    with db.writing() as s:
+        for name, duty in jobs.CHORES.items():
+            row = {
+                "name": name,
+                "due_at": now + duty.every,
+                "done_at": now,
+                "lease_token": "",
+                "attempt": 0,
+                "words": "",
+            }
+            db.insert_new(s, Chore, row, key=["name"])
+
+
+def first_start() -> None:
+    """The chores as after a first start: all of them are due."""
+    with db.writing() as s:
+        s.execute(update(Chore).values(due_at=clock.now(), done_at=None))
 
 
 class Life:
@@ -43,7 +66,7 @@ class Life:
         assert home.status == 200, home.text[:300]
         with db.reading() as s:
             self.shop_id: int = s.scalars(select(Shop.id).where(Shop.domain == self.domain)).one()
-        jobs.ready()
+        settle()
 
     def another(self, **wish: Any) -> Life:
         """A second shop in the same application."""
@@ -80,6 +103,12 @@ class Life:
         if by:
             self.pass_time(**by)
         jobs.drain_all()
+
+    def poll(self, **by: float) -> None:
+        """After this much time the accounts that are due are polled, and nothing else is worked on."""
+        self.pass_time(**by)
+        while claim.drain([work for work in jobs.QUEUES["bulk"] if work.name == "poll"]):
+            pass
 
     def work_on(self, until: timedelta, every: timedelta) -> None:
         """The workers at their trade for so long, in steps."""
