@@ -22,7 +22,7 @@ from shopapp.work import claim
 from shopapp.work.claim import Work
 from tests.unit.orders.scene import Scene, furnish
 
-JOBS = int(os.environ.get("SHOPAPP_NEIGHBOUR_JOBS", "100"))  # of each shop; 1000 for the whole of it
+JOBS = int(os.environ.get("SHOPAPP_NEIGHBOUR_JOBS", "50"))  # of each shop; 1000 for the whole of it
 FAULTS = (
     ("reset", {}), ("status", {"status": 500}), ("html", {}), ("truncate", {}), ("null", {}), ("throttled", {}),
     ("commit_then_reset", {}), ("commit_then_status", {"status": 502}),

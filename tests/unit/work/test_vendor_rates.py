@@ -6,6 +6,7 @@ Everything of ours is real (permits, stated rates, refusals, the judge's delays)
 from __future__ import annotations
 
 import heapq
+import os
 import random
 import time
 from collections import defaultdict
@@ -25,8 +26,8 @@ from shopapp.work import bell
 from tests.sandbox.amazon.buckets import PLANS, Buckets
 from tests.stage.queue import Queue
 
-ACCOUNTS = 200
-PUNISHED = 10  # so many accounts are told once to stay away for a while
+ACCOUNTS = int(os.environ.get("SHOPAPP_RATE_ACCOUNTS", "60"))  # 200 when run by hand
+PUNISHED = ACCOUNTS // 20  # so many accounts are told once to stay away for a while
 PROBES = 300
 FASTEST = 500.0
 
