@@ -12,9 +12,9 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from sqlalchemy import bindparam, select, update
@@ -31,6 +31,7 @@ from tests.bench.stage import Stage
 INTERVAL = 300
 ROUNDS = 3
 BUSY = 50  # every so many-th poll brings a new order
+Made = list[tuple[int, int, str]]  # accounts: id, shop's id, seller
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,26 +43,39 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, float | str]:
     """Measure and print a table; the figures."""
     found: dict[str, float | str] = {"database": args.database, "remote": "lean double, a process of its own"}
-    with ground.stage(args, busy=BUSY) as here:
-        here.env["POLL_SECONDS"] = str(INTERVAL)
-        found |= _ratio(here, *((20, 1) if args.tiny else (1000, ROUNDS)))
-    with ground.stage(args, busy=BUSY) as here:
-        here.env["POLL_SECONDS"] = str(INTERVAL)
-        found |= _lateness(here, args.workers, *((150, 3) if args.tiny else (10_000, 90)))
+    if args.tiny:  # both of the same accounts and processes
+        with _product(args, 40, 1) as (here, made):
+            found |= _ratio(here, made, 1) | _lateness(here, made, 3, interval=30)
+    else:
+        with _product(args, 1000, 1) as (here, made):
+            found |= _ratio(here, made, ROUNDS)
+        with _product(args, 10_000, args.workers) as (here, made):
+            found |= _lateness(here, made, 90)
     ground.table(found)
     return found
 
 
-def _ratio(here: Stage, count: int, rounds: int) -> dict[str, float | str]:
-    made = ground.accounts(ground.shops(max(1, count // 2)), count)
+@contextmanager
+def _product(args: argparse.Namespace, count: int, workers: int) -> Iterator[tuple[Stage, Made]]:
+    """The workers and the scheduler at work on so many accounts, when all have imported everything."""
+    with ground.stage(args, busy=BUSY) as here, ExitStack() as stack:
+        here.env["POLL_SECONDS"] = str(INTERVAL)
+        made = ground.accounts(ground.shops(max(1, count // 3)), count)
+        stack.enter_context(here.process("shopapp.cli", "scheduler"))
+        for _ in range(workers):
+            stack.enter_context(here.process("shopapp.cli", "worker", "--queue", "bulk"))
+        _wake(here, made[-1][0])
+        yield here, made
+
+
+def _ratio(here: Stage, made: Made, rounds: int) -> dict[str, float | str]:
     ids = [account_id for account_id, _, _ in made]
+    count = len(ids)
     ours: list[float] = []
     bare: list[float] = []
-    with here.process("shopapp.cli", "worker", "--queue", "bulk"), here.process("shopapp.cli", "scheduler"):
-        _wake(here, ids[0])
-        for _ in range(rounds):
-            ours.append(_rate(here, count, lambda: _due_now(ids)))
-            bare.append(_rate(here, count, lambda: _bare(here, ids)))
+    for _ in range(rounds):
+        ours.append(_rate(here, count, lambda: _due_now(ids)))
+        bare.append(_rate(here, count, lambda: _bare(here, ids)))
     pairs = [one / other for one, other in zip(ours, bare, strict=True)]
     return {
         "accounts_of_a_round": count,
@@ -102,26 +116,21 @@ def _bare(here: Stage, ids: list[int]) -> None:
         process.stdout.readline()
 
 
-def _lateness(here: Stage, workers: int, count: int, seconds: float) -> dict[str, float | str]:
+def _lateness(here: Stage, made: Made, seconds: float, interval: int = INTERVAL) -> dict[str, float | str]:
     """How long after it was due each account is asked for. The due times are spread, as they are in earnest."""
-    made = ground.accounts(ground.shops(max(1, count // 3)), count)
-    rng = random.Random(7)
-    after = [timedelta(seconds=rng.uniform(0, INTERVAL)) for _ in made]
-    with here.process("shopapp.cli", "scheduler"), ExitStack() as stack:
-        for _ in range(workers):
-            stack.enter_context(here.process("shopapp.cli", "worker", "--queue", "bulk"))
-        _wake(here, made[-1][0])
-        begins = clock.now() + timedelta(seconds=2)
-        due = [begins + one for one in after]
-        rows = [{"of": made[at][0], "at": moment} for at, moment in enumerate(due)]
-        with db.writing() as s:
-            table = Account.__table__
-            s.connection().execute(
-                table.update().where(table.c.id == bindparam("of")).values(due_at=bindparam("at")), rows
-            )
-        here.told(fresh=True)
-        time.sleep(max(0.0, (begins - clock.now()).total_seconds()) + seconds)
-        told, now = here.told(), clock.now()
+    count, rng = len(made), random.Random(7)
+    begins = clock.now() + timedelta(seconds=2)
+    due = [begins + timedelta(seconds=rng.uniform(0, interval)) for _ in made]
+    rows = [{"of": made[at][0], "at": moment} for at, moment in enumerate(due)]
+    with db.writing() as s:
+        table = Account.__table__
+        s.connection().execute(table.update().where(table.c.id == bindparam("of")).values(due_at=bindparam("at")), rows)
+    here.told(fresh=True)
+    time.sleep(max(0.0, (begins - clock.now()).total_seconds()) + seconds)
+    ends = time.time() + 60
+    while not here.told()["seen"] and time.time() < ends:
+        time.sleep(0.5)  # a machine so busy that nobody was asked for yet
+    told, now = here.told(), clock.now()
     late, missing = [], 0
     for number, moment in enumerate(due):
         seen = told["seen"].get(f"SELLER{number}")
@@ -133,7 +142,7 @@ def _lateness(here: Stage, workers: int, count: int, seconds: float) -> dict[str
     late.sort()
     return {
         "accounts": count,
-        "interval_seconds": INTERVAL,
+        "interval_seconds": interval,
         "polled": len(told["seen"]),
         "polled_per_second": round(len(told["seen"]) / seconds, 1),
         "late_p50_seconds": round(late[len(late) // 2], 3),

@@ -32,5 +32,5 @@ def test_webhooks(kind: str) -> None:
 
 @pytest.mark.postgres
 def test_pages() -> None:
-    found = bench("pages", "--few", "600", "--many", "1200", "--requests", "1")
+    found = bench("pages", "--few", "600", "--many", "700", "--requests", "1")
     assert {"home", "list, sixth page", "search, SKU", "order", "export, first piece", "worst_ratio"} <= set(found)
