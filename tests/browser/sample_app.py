@@ -36,18 +36,22 @@ class SampleApp:
 
     def __init__(self) -> None:
         self.admin = ""
+        self.gate = threading.Event()
+        self.forget()
+        self.app = self._make()
+        self.server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=_Quiet)
+        self.url = f"http://localhost:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+
+    def forget(self) -> None:
+        """As newly started: nothing was asked, nothing was saved."""
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         self.settings = {"email": "a@example.com", "failed": "on", "shop_email": ""}
         self.flash = ""
         self.posts = 0
         self.ticks = 0
-        self.gate = threading.Event()
         self.gate.set()
         self.stale_tokens = 0
-        self.app = self._make()
-        self.server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=_Quiet)
-        self.url = f"http://localhost:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
 
     def __enter__(self) -> "SampleApp":
         self.thread.start()

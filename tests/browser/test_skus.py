@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.browser.demo import Demo
+from tests.browser.test_pages import ALL, LOOKED_AT
 from tests.sandbox import story as told
 from tests.sandbox.story import Story
 
@@ -28,7 +29,7 @@ def _list(story: Story) -> str:
     return str(story.merchant.visit("/orders?state=failed").text)
 
 
-@pytest.mark.parametrize(("language", "width"), [("en", 1280), ("de", 390)])
+@pytest.mark.parametrize(("language", "width"), LOOKED_AT if ALL else LOOKED_AT[1:])
 def test_orders_with_unknown_skus_are_mended_by_clicks(language: str, width: int, demo: Demo, sit: Any) -> None:
     story = demo.story()
     seat = sit(story.domain, language, width)

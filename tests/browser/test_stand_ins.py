@@ -271,9 +271,11 @@ def test_another_person_and_another_language_are_seen_by_the_app(sample: SampleA
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_scrolls_sideways_and_axe_is_content(width: int, embedded: Any, axe: Any) -> None:
+def test_nothing_scrolls_sideways_and_axe_is_content(width: int, sample: SampleApp, embedded: Any, axe: Any) -> None:
+    page, _ = embedded("", width)
     for path in PAGES:
-        page, _ = embedded(path, width)
+        page.goto(f"{sample.admin}/store/{SHOP}/apps/{KEY}{path}")
+        ready(page)
         for frame in (inside(page), page.main_frame):
             assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
             assert axe is None or axe(frame) == []

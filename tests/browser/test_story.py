@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.chapter import Chapter, lived
 from tests.browser.demo import BAD_SKU, Demo
-from tests.browser.test_pages import LOOKED_AT
+from tests.browser.test_pages import ALL, LOOKED_AT
 from tests.sandbox.story import Story, sync
 
 pytestmark = pytest.mark.browser
@@ -23,6 +23,8 @@ CLICKS_TO_GREEN = 2
 def test_from_install_to_green_again(language: str, width: int, demo: Demo, sit: Any) -> None:
     story = demo.story()
     live = Chapter(story, sit(story.domain, language, width))
+    if not ALL and (language, width) != LOOKED_AT[0]:
+        live.seat.axe = None  # once for each state: axe is what a look costs, and test_pages asks it in both languages
     with lived(live):
         first_order(live)
         failure(live)
