@@ -71,7 +71,7 @@ def _until_quiet(scene: Scene, rounds: int = 60) -> None:
 def test_a_thousand_live_orders_cost_little_more_than_their_creation(
     ground: Ground, trusted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = 1000 if trusted else 300
+    count = 1000 if trusted else 100
     scene = furnish(ground)
     ground.set(scene.domain, bucket={"max": 20000, "restore": 2000})
     budget._plans[scene.domain] = (20000, 2000)

@@ -22,7 +22,7 @@ NO_ANSWER: dict[str, tuple[str, dict[str, Any]]] = {
     "HTML": ("html", {}),
 }
 POLL = timedelta(minutes=3)
-OPEN_ORDERS = int(os.environ.get("SHOPAPP_OPEN_ORDERS", "150"))  # 500 when run by hand
+OPEN_ORDERS = int(os.environ.get("SHOPAPP_OPEN_ORDERS", "50"))  # 500 when run by hand
 
 
 def _break(life: Life, how: str, *systems: str) -> None:

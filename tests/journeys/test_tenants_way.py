@@ -31,7 +31,7 @@ from tests.stage.box import Box, free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.one_database]
 
-REQUESTS = int(os.environ.get("SHOPAPP_TENANT_REQUESTS", "600"))
+REQUESTS = int(os.environ.get("SHOPAPP_TENANT_REQUESTS", "300"))
 AT_ONCE = 64
 MISSING = 7_654_321  # an id that nobody has
 WEB = Path(session.__file__).parent

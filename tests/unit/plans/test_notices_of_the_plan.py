@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -20,6 +21,7 @@ from tests.unit.plans.conftest import START
 
 Sale = Callable[..., int]
 STOPPED = "Orders are not created"
+SEQUENCES = int(os.environ.get("SHOPAPP_SEQUENCES", "40"))
 
 
 def cancel(order_id: int) -> None:
@@ -150,7 +152,9 @@ def _told(share: Decimal) -> None:
         assert shown is None
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=SEQUENCES, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(steps=st.lists(STEP, min_size=8, max_size=30))
 def test_whatever_is_sold_and_cancelled_the_banner_is_true_and_comes_again_only_after_a_clear_fall(
     sale: Sale, steps: list[tuple[str, int]]
