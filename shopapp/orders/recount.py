@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from shopapp import clock, i18n
 from shopapp.orders import count, days
 from shopapp.records import journal
-from shopapp.records.models import Account, CountRound, DayCount
+from shopapp.records.models import Account, CountRound, DayCount, DayState
 
 DAYS = 7  # counted days that are counted again, beside all that are not settled
 FRESH = timedelta(minutes=5)  # a day that was counted so lately is not counted again
@@ -56,7 +56,9 @@ def ask(s: Session, account: Account, user: str) -> bool:
 
 
 def _latest(account: Account) -> tuple[ColumnElement[bool], ...]:
+    """The days to be counted again. One that waits for its second look keeps its time: sooner, it could alarm falsely."""
     newest = days.newest(clock.now(), i18n.zone(account.shop.timezone), account.id)
     lately = DayCount.day > newest - days.ONE * DAYS
     open_ones = DayCount.again_at.is_not(None)
-    return DayCount.account_id == account.id, DayCount.day > newest - days.ONE * days.BACK, or_(lately, open_ones)
+    mine = (DayCount.account_id == account.id, DayCount.state != DayState.LOOKING)
+    return *mine, DayCount.day > newest - days.ONE * days.BACK, or_(lately, open_ones)

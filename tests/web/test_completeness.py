@@ -195,7 +195,7 @@ def test_count_now_counts_the_latest_days_again_once(desk: Desk) -> None:
     with db.writing() as s:
         s.execute(update(DayCount).values(counted_at=clock.now() - timedelta(hours=9)))
         open_one = update(DayCount).where(DayCount.day == days[2])
-        s.execute(open_one.values(state=DayState.LOOKING, again_at=clock.now() + timedelta(hours=3)))
+        s.execute(open_one.values(state=DayState.UNEVEN, again_at=clock.now() + timedelta(hours=3)))
     page = desk.get(f"/accounts/{account}")
     assert pressable(page)
     assert "data-poll" not in page.tags("s-section", id="days")[0]
@@ -209,6 +209,18 @@ def test_count_now_counts_the_latest_days_again_once(desk: Desk) -> None:
     assert page.tags("s-section", id="days")[0]["data-poll"] == f"/accounts/{account}/days"
     assert "Queued" in desk.get(f"/accounts/{account}/days").text
     assert "Counting the days again asked for" in desk.get("/settings").text
+
+
+def test_a_day_that_waits_for_its_second_look_keeps_its_time(desk: Desk) -> None:
+    """Looked at sooner it could be told as uneven while the marketplace is merely late."""
+    account = working(desk)
+    rounds(desk, account)
+    counted(desk, account, ago=2)
+    with db.writing() as s:
+        values = {"counted_at": clock.now() - timedelta(hours=2), "again_at": clock.now() + timedelta(hours=3)}
+        s.execute(update(DayCount).values(state=DayState.LOOKING, **values))
+    assert desk.post(f"/accounts/{account}/count").goes_to.endswith("done=nothing_changed")
+    assert asked(account) == ([], 0)
 
 
 def test_what_was_counted_a_minute_ago_is_not_counted_again(desk: Desk) -> None:
