@@ -6,9 +6,11 @@ import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from xdist.scheduler import LoadScopeScheduling
 
 from shopapp import clock, create_app
 from shopapp.records import db
@@ -22,6 +24,7 @@ from tests.stage.settings import settings_for
 REQUIRED = frozenset(os.environ.get("SHOPAPP_REQUIRE", "").split())
 kept.keep()
 LONGEST = ("tests/crash/", "tests/browser/", "tests/unit/test_bench", "tests/journeys/")
+TOGETHER = {"tests/crash/boundaries/": "boundaries", "tests/crash/": "kills", "tests/browser/": "browser"}
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -51,9 +54,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side with others the longest come first: for one that began last, all would wait."""
+    """Side by side (`-n 4`) the longest come first: for one that began last, all would wait."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: next((at for at, part in enumerate(LONGEST) if part in item.nodeid), len(LONGEST)))
+
+
+class SideBySide(LoadScopeScheduling):
+    """Gives every process the next test, and those of `TOGETHER` to one process: they share a start, or time kills."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((name for part, name in TOGETHER.items() if part in nodeid), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:
+    """How `-n` deals the tests out."""
+    return SideBySide(config, log)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -9,11 +9,7 @@ import pytest
 
 from tests.crash.bell import measure
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
-    pytest.mark.postgres,
-    pytest.mark.xdist_group("kills"),
-]
+pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"), pytest.mark.postgres]
 
 
 def test_each_bell_is_followed_by_its_work_without_a_scheduler(tmp_path: Path) -> None:

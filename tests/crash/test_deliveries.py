@@ -14,7 +14,6 @@ RUNS = os.environ.get("SHOPAPP_DELIVERY_RUNS", "100")  # 1000: all
 
 
 @pytest.mark.postgres
-@pytest.mark.xdist_group("kills")
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads what the kernel says of its children")
 def test_an_order_delivered_a_hundred_times_by_killed_workers_is_in_shopify_once() -> None:
     """In a process of its own, because it forks."""

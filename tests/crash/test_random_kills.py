@@ -10,10 +10,7 @@ import pytest
 
 from tests.crash.run import Outcome, Plan, run
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
-    pytest.mark.xdist_group("kills"),  # one after the other: they time recoveries
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 TIMES = float(os.environ.get("SHOPAPP_CRASH_TIMES", "1"))  # 10: two thousand kills
 
 

@@ -10,10 +10,7 @@ import pytest
 from tests.crash.judge import Verdict
 from tests.crash.restore import Backup, play
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
-    pytest.mark.xdist_group("kills"),  # one after the other: they time recoveries
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def _held(verdict: Verdict) -> None:

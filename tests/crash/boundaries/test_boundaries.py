@@ -16,10 +16,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="children die with their parent"),
-    pytest.mark.xdist_group("boundaries"),  # one run of the enumerator for all of them
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children die with their parent")
 ROOT = Path(__file__).resolve().parents[3]
 SHARE = os.environ.get("SHOPAPP_BOUNDARIES_SHARE", "0.25")
 DOUBLE = os.environ.get("SHOPAPP_BOUNDARIES_DOUBLE", "20")
