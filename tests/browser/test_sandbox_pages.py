@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.sample_app import KEY, SHOP, SampleApp
+from tests.browser.sample_app import KEY, SampleApp
 
 pytestmark = pytest.mark.browser
 
@@ -49,7 +49,7 @@ def test_the_tools_make_a_product_orders_and_a_dead_login(sample: SampleApp, new
     said.get_by_text("with SKU UNKNOWN-").wait_for()
     page.get_by_role("button", name="Expire login").click()
     said.get_by_text("now: expired").wait_for()
-    (seller,) = told(sample, "amazon/sellers")
+    seller = next(one for one in told(sample, "amazon/sellers") if one["name"] == "Example Trading")
     assert (seller["orders"], seller["authorisation"]) == (2, "expired")
 
 
@@ -88,18 +88,20 @@ def test_the_tools_change_a_product_and_make_amazon_refuse_it(sample: SampleApp,
 
 
 def test_the_shops_own_lists_show_what_is_in_it(sample: SampleApp, new_page: Any, axe: Any) -> None:
-    body = json.dumps({"sku": "CUP-1", "title": "Cup", "price": "7.50", "available": 3}).encode()
-    wish = urllib.request.Request(
-        f"{sample.admin}/_sandbox/shops/{SHOP}.myshopify.com/products", body, {"Content-Type": "application/json"}
-    )
-    urllib.request.urlopen(wish).close()
+    def make(address: str, wish: dict[str, Any]) -> None:
+        told = {"Content-Type": "application/json"}
+        urllib.request.urlopen(urllib.request.Request(address, json.dumps(wish).encode(), told)).close()
+
+    make(f"{sample.admin}/_sandbox/shops", {"name": "lists"})
+    cup = {"sku": "CUP-1", "title": "Cup", "price": "7.50", "available": 3}
+    make(f"{sample.admin}/_sandbox/shops/lists.myshopify.com/products", cup)
     page = new_page(390)
-    page.goto(f"{sample.admin}/store/{SHOP}/products")
+    page.goto(f"{sample.admin}/store/lists/products")
     row = page.locator("#listing tbody tr")
     row.wait_for()
     assert row.locator("td").all_inner_texts() == ["CUP-1", "Cup", "€7.50", "3"]
     assert axe is None or axe(page.main_frame) == []
-    page.goto(f"{sample.admin}/store/{SHOP}/orders")
+    page.goto(f"{sample.admin}/store/lists/orders")
     page.get_by_text("No orders yet.").wait_for()
 
 
