@@ -103,9 +103,10 @@ def _not_now(s: Session, account: Account, site: str) -> bool:
 
 
 def _too_many(s: Session, account: Account, selling: Selling) -> bool:
-    """Whether the account has lately sent as many documents as it may, to whatever site."""
+    """Whether the account has lately sent as many documents as it may, to whatever site. Empty ones were never sent."""
     since = clock.now() - selling.documents_within
-    lately = (ListingFeed.account_id == account.id, ListingFeed.sent_at > since)
+    sent_once = ListingFeed.state != PushState.SUPERSEDED
+    lately = (ListingFeed.account_id == account.id, ListingFeed.sent_at > since, sent_once)
     sent = s.scalar(select(func.count(ListingFeed.id)).where(*lately)) or 0
     return 0 < selling.documents <= sent
 

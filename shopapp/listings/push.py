@@ -134,7 +134,8 @@ def _begin(mine: Claim) -> Job | None:
                 release(row, None)  # the end of the document makes it due again
                 return None
             if batching.takes_over(s, account, channel.selling, row.site):
-                release(row, row.due_at)
+                # Due again at once it could be claimed just when the document looks for what is free.
+                release(row, clock.now() + document.LOOK if channel.selling.gathers else row.due_at)
                 return None
             if batching.puts_off(s, account, channel.selling, row.site):
                 release(row, clock.now() + document.LOOK)  # the document that is made meanwhile takes it along

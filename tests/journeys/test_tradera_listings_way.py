@@ -57,7 +57,7 @@ class Counter:
         self.settle()
 
     def settle(self) -> None:
-        for _ in range(40):  # a document may have to wait for half an hour after the one before
+        for _ in range(20):
             self.shop.work(seconds=70)
             rows = self.rows()
             if all(row.version == row.acked_version or row.status == ListingStatus.UPDATE_ERROR for row in rows):
