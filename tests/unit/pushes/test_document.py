@@ -20,7 +20,7 @@ from marketplaces.money import Money
 from shopapp import clock
 from shopapp.listings import batching, document, outcome, runs
 from shopapp.records import db
-from shopapp.records.models import Account, Listing, ListingFeed, ListingRun, ListingStatus, RunKind
+from shopapp.records.models import Account, Listing, ListingFeed, ListingRun, ListingStatus, PushState, RunKind
 from shopapp.work import claim
 from tests.conftest import contracts_dir
 from tests.unit.pushes.scene import DE, FEED, PUSH, STOP, Scene
@@ -182,6 +182,44 @@ def test_a_document_has_only_so_much_room_and_an_account_so_many_of_them(
     batching._counted.clear()
     _begin(scene)
     assert len(scene.counter.feeds) == 2
+
+
+@pytest.fixture
+def gathering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel whose changes all go by documents, of which an account may send one an hour."""
+    declared = Selling(document_from=1, document_most=25_000, documents=1, documents_within=HOUR, gathers=True)
+    monkeypatch.setattr(type(registry()["amazon"]), "selling", declared)
+
+
+def _look() -> None:
+    with db.writing() as s:
+        [mine] = claim.claim(s, PUSH, 1)
+    claim.run(PUSH, mine)
+
+
+@pytest.mark.usefixtures("gathering")
+def test_a_change_that_begins_its_document_is_free_for_it(scene: Scene) -> None:
+    """Due again at once, it would be looked at just while the document is gathered, which then goes without it."""
+    _change_all(scene, count=1)
+    _look()
+    with db.writing() as s:
+        assert claim.claim(s, PUSH, 1) == []
+    scene.drain(FEED)
+    assert [feed.messages for feed in _feeds()] == [1]
+
+
+@pytest.mark.usefixtures("gathering")
+def test_a_document_that_stayed_empty_is_none_of_those_that_may_be_sent(scene: Scene) -> None:
+    _, [listing] = _change_all(scene, count=1)
+    _look()
+    with db.writing() as s:
+        s.get_one(Listing, listing).lease_until = clock.now() + HOUR / 60
+    scene.drain(FEED)
+    assert [(feed.messages, feed.state) for feed in _feeds()] == [(0, PushState.SUPERSEDED)]
+    scene.wait(121)
+    _look()
+    scene.drain(FEED)
+    assert [feed.messages for feed in _feeds()] == [0, 1]
 
 
 def test_the_largest_document_is_one_that_amazon_takes() -> None:
