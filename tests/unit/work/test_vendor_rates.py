@@ -140,7 +140,7 @@ def _lived(limit: Any, seconds: float, full: bool) -> tuple[Vendor, float]:
     [(SEARCH_ORDERS, 2700, True), (GET_ORDER, 40, False)],
     ids=["searchOrders", "getOrder"],
 )
-def test_two_hundred_accounts_use_what_is_permitted_and_are_hardly_ever_refused(
+def test_many_accounts_use_what_is_permitted_and_are_hardly_ever_refused(
     monkeypatch: pytest.MonkeyPatch, queue: Queue, limit: Any, seconds: float, full: bool
 ) -> None:
     """Complaint 37 of the field: storms of refused calls get the key blocked."""
