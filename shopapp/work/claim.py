@@ -19,7 +19,7 @@ from functools import lru_cache
 from time import sleep as pause
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, literal, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, any_, bindparam, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=120)
 BATCH = 32
 THREADS = 16
-SPARE = 8  # claimed beyond the threads of a kind, so that no thread waits for the next claim
+HELD = 2  # rows of a kind for each of its threads: the one it works on, and the next, so that none waits for a claim
 SECONDS = 20.0
 LOOK = 0.1  # seconds between two looks of a drain that lingers
 LOOKED_AHEAD = 4  # so many times the rows wanted are looked at before the shares are gone through
@@ -94,23 +94,21 @@ def claim(s: Session, work: Work, limit: int = BATCH, busy: Mapping[Any, int] | 
 
     `busy` tells how many rows of a share this process works on already: those shares come after the idle ones.
     """
-    now = clock.now()
-    rows = _waiting(s, work, limit, now)
+    now, token = clock.now(), secrets.token_hex(16)
+    rows = _waiting(s, work, limit, busy or {}, now)
     shares = dict(_in_turn(work, rows, busy or {}))
-    ids = _free_of(s, work, list(shares), min(limit, _at_most(work, rows)), now)
-    if not ids:
-        return []
-    token = secrets.token_hex(16)
-    s.connection().execute(_lease(work.model), {"ids": ids, "to_token": token, "to_until": now + work.lease})
-    return [Claim(row_id, token, shares[row_id]) for row_id in ids]
+    taken = _take(s, work, list(shares), min(limit, _at_most(work, rows)), token, now)
+    return [Claim(row_id, token, shares[row_id]) for row_id in taken]
 
 
-def _waiting(s: Session, work: Work, limit: int, now: datetime) -> list[tuple[int, Any]]:
-    """(id, share) of the rows to choose from, the oldest due first; no share is missing."""
+def _waiting(s: Session, work: Work, limit: int, busy: Mapping[Any, int], now: datetime) -> list[tuple[int, Any]]:
+    """(id, share) of the rows to choose from, the oldest due first; no share is missing whose turn could be now."""
     most = limit * LOOKED_AHEAD
     rows = [(row.id, row.share) for row in s.execute(_oldest(work), {"now": now, "most": most})]
     if not work.share or len(rows) < most:
         return rows
+    if len({share for _, share in rows if not busy.get(share)}) >= limit:
+        return rows  # one each of those who have waited longest is all that is taken
     # Many wait, and whoever has waited longest may own all of these. The first few of every share, then.
     firsts = s.execute(_first_of_each(work), {"now": now, "most": most})
     return list(dict.fromkeys([*((row.id, row.share) for row in firsts), *rows]))
@@ -140,13 +138,6 @@ def _order(work: Work) -> Any:
     return work.order() if work.order else work.model.due_at
 
 
-@lru_cache(maxsize=64)
-def _lease(model: Any) -> Any:
-    table = model.__table__
-    taken = {"lease_token": bindparam("to_token"), "lease_until": bindparam("to_until", type_=db.Moment())}
-    return update(table).where(table.c.id.in_(bindparam("ids", expanding=True))).values(taken)
-
-
 def _at_most(work: Work, rows: list[tuple[int, Any]]) -> int:
     """How many of `rows` a batch may hold; the others only stand in for those that somebody else takes right now."""
     if not work.share:
@@ -166,20 +157,40 @@ def _in_turn(work: Work, rows: list[tuple[int, Any]], busy: Mapping[Any, int]) -
     return [(row_id, share) for _, _, row_id, share in sorted(places, key=lambda one: one[:2])]
 
 
-def _free_of(s: Session, work: Work, ids: list[int], limit: int, now: datetime) -> list[int]:
-    """The first `limit` of `ids` that nobody else is claiming in this moment; locked."""
-    if not ids or not db.locks_rows(s):
+def _take(s: Session, work: Work, ids: list[int], limit: int, token: str, now: datetime) -> list[int]:
+    """Lease the first `limit` of `ids` that nobody else is claiming in this moment; which, in their order."""
+    if not ids:
+        return []
+    values = {"to_token": token, "to_until": now + work.lease}
+    if not db.locks_rows(s):  # one writer: nobody else is claiming
+        s.connection().execute(_leasing(work), values | {"ids": ids[:limit]})
         return ids[:limit]
-    return list(s.scalars(_skipping(work), {"ids": ids, "in_turn": ids, "now": now, "most": limit}))
+    more = {"ids": ids, "in_turn": ids, "now": now, "most": limit}
+    taken = set(s.connection().scalars(_leasing_free(work), values | more))
+    return [row_id for row_id in ids if row_id in taken]
 
 
 @lru_cache(maxsize=64)
-def _skipping(work: Work) -> Any:
+def _leasing(work: Work) -> Any:
+    table = work.model.__table__
+    return _leased(work).where(table.c.id.in_(bindparam("ids", expanding=True)))
+
+
+@lru_cache(maxsize=64)
+def _leasing_free(work: Work) -> Any:
+    """One statement that chooses, locks and leases. The rows chosen come as an array, so that they are chosen once."""
     row_id = work.model.id
-    chosen = select(row_id).where(row_id.in_(bindparam("ids", expanding=True)), *_due(work))
-    in_turn = func.array_position(bindparam("in_turn", type_=ARRAY(BigInteger)), cast(row_id, BigInteger))
-    ordered = chosen.order_by(in_turn).limit(bindparam("most"))
-    return ordered.with_for_update(key_share=True, skip_locked=True)
+    in_turn = bindparam("in_turn", type_=ARRAY(BigInteger))
+    chosen = select(row_id).where(row_id == any_(bindparam("ids", type_=ARRAY(BigInteger))), *_due(work))
+    chosen = chosen.order_by(func.array_position(in_turn, cast(row_id, BigInteger))).limit(bindparam("most"))
+    free = chosen.with_for_update(key_share=True, skip_locked=True).correlate(None).scalar_subquery()
+    table = work.model.__table__
+    return _leased(work).where(table.c.id == any_(func.array(free))).returning(table.c.id)
+
+
+def _leased(work: Work) -> Any:
+    taken = {"lease_token": bindparam("to_token"), "lease_until": bindparam("to_until", type_=db.Moment())}
+    return update(work.model.__table__).values(taken)
 
 
 def held(s: Session, model: type[Row], mine: Claim) -> Row | None:
@@ -333,9 +344,9 @@ class _Looks:
 def _with_room(kinds: Iterable[Work], running: Running, looks: _Looks) -> list[tuple[Work, int]]:
     """The kinds of which rows wait and more can be worked on, and how many more."""
     under_way = Counter(work for work, _ in running.values())
-    rooms = {work: min(BATCH, work.threads + SPARE - under_way[work]) for work in kinds}
+    rooms = {work: min(BATCH, HELD * work.threads - under_way[work]) for work in kinds}
     # A transaction for one or two rows is not worth it while others are under way.
-    wanted = [work for work, room in rooms.items() if not running or (room >= SPARE and looks.worth(work))]
+    wanted = [work for work, room in rooms.items() if not running or (room >= work.threads and looks.worth(work))]
     found = [work for work in wanted if work in looks.more]
     unsure = [work for work in wanted if work not in looks.more]
     if unsure:
