@@ -25,6 +25,7 @@ from marketplaces.text import clean
 PATH = "/reports/2021-06-30"
 KIND = "GET_MERCHANT_LISTINGS_ALL_DATA"
 COLUMNS = ("seller-sku", "item-name", "price", "quantity", "asin1", "product-id", "fulfillment-channel", "status")
+OTHER_NAMES = {"fulfilment-channel": "fulfillment-channel"}  # the same column in reports of British spelling
 CAP = 2_000_000_000  # bytes of an unpacked report: two million listings with long descriptions
 MERCHANT = "DEFAULT"  # the fulfillment channel of what the seller ships; everything else Amazon ships
 UNREADABLE = "a row of the report cannot be read"
@@ -105,7 +106,7 @@ def _header(line: bytes, charset: str) -> list[str]:
     if COLUMNS[0] not in names:
         words = f"the report of the listings has no column {COLUMNS[0]}"
         raise Rejected(words, reason="channel_changed", call=calls.GET_REPORT_DOCUMENT.operation)
-    return names
+    return [OTHER_NAMES.get(name, name) for name in names]
 
 
 def rows(saved: Saved, lines: Iterator[bytes], header: list[str], charset: str, site: str) -> Iterator[RemoteListing]:

@@ -47,6 +47,13 @@ def test_an_empty_report_has_no_rows_and_one_of_other_columns_is_refused() -> No
         assert caught.value.reason == "channel_changed"
 
 
+def test_a_report_of_british_spelling_tells_as_well_what_amazon_ships() -> None:
+    head = HEAD.replace("fulfillment-channel", "fulfilment-channel")
+    mine, theirs = read(f"{head}\n{row('A')}\n{row('B', quantity='', more='AMAZON_EU' + chr(9) + 'Active')}\n")
+    assert (mine.by_channel, mine.quantity) == (False, 3)
+    assert (theirs.by_channel, theirs.quantity) == (True, None)
+
+
 @pytest.mark.parametrize(
     ("charset", "name"), [("utf-8", "Tasse für Öl"), ("cp1252", "Crème"), ("shift_jis", "マグカップ")]
 )
