@@ -20,6 +20,7 @@ FLAGS: dict[str, str] = {
     "replacement": N_("Replacement, sent free of charge"),
     "partially_shipped": N_("Shipped in part already"),
     "partially_refunded": N_("Refunded in part already"),
+    "partly_cancelled": N_("Cancelled in part: check what is still to be sent"),
     "ships_to_hub": N_("Ship to the marketplace's hub, which sends it abroad; its number must stand on the label"),
     "authenticity_check": N_("Ship to the marketplace's authenticator, who sends it on"),
     "digital": N_("Digital goods: nothing is shipped"),
