@@ -98,6 +98,14 @@ def get(line: Line, ask: Ask, params: Mapping[str, str] | None = None, **names: 
     return check(send(line, ask, params, **names), secrets=secrets_of(line))
 
 
+def rows_of(body: Mapping[str, Any], name: str) -> list[Any] | None:
+    """The list `name` of an answer; None when it has none. One of nothing may be left out: then `total` says 0."""
+    rows = body.get(name)
+    if rows is None and body.get("total") == 0 and not isinstance(body.get("total"), bool):
+        return []
+    return rows if isinstance(rows, list) else None
+
+
 def secrets_of(line: Line) -> tuple[str, ...]:
     """What must never stand in an error's words."""
     return (line.credentials.access_token, *line.credentials.secrets.values(), line.keys.get("CLIENT_SECRET"))

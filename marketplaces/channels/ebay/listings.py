@@ -29,8 +29,8 @@ def read(line: Line, site: str, ticket: str) -> ListingPart:
     if not number and not sells_on(line, site):
         return ListingPart(())
     body = calls.get(line, calls.GET_ITEMS, {"limit": str(PAGE), "offset": str(number)})
-    rows, total = body.get("inventoryItems"), body.get("total")
-    if not isinstance(rows, list) or isinstance(total, bool) or not isinstance(total, int):
+    rows, total = calls.rows_of(body, "inventoryItems"), body.get("total")
+    if rows is None or isinstance(total, bool) or not isinstance(total, int):
         raise Transient("a page of items of an unknown shape", call=calls.GET_ITEMS.call)
     found = [one for row in rows for one in _of_item(line, site, row)]
     more = bool(rows) and (number + 1) * PAGE < total
@@ -40,8 +40,8 @@ def read(line: Line, site: str, ticket: str) -> ListingPart:
 def sells_on(line: Line, site: str) -> bool:
     """Whether the seller can have offers on a marketplace: none is published without a policy of that marketplace."""
     body = calls.get(line, calls.GET_POLICIES, {"marketplace_id": site})
-    policies = body.get("fulfillmentPolicies")
-    if not isinstance(policies, list):
+    policies = calls.rows_of(body, "fulfillmentPolicies")
+    if policies is None:
         raise Transient("an answer without policies", call=calls.GET_POLICIES.call)
     return bool(policies)
 
@@ -68,8 +68,8 @@ def offer_of(line: Line, site: str, sku: str) -> dict[str, Any] | None:
         if error.code in NOT_FOUND:
             return None
         raise
-    offers = body.get("offers")
-    if not isinstance(offers, list) or not all(isinstance(one, dict) for one in offers):
+    offers = calls.rows_of(body, "offers")
+    if offers is None or not all(isinstance(one, dict) for one in offers):
         raise Transient("offers of an unknown shape", call=calls.GET_OFFERS.call)
     mine = [
         one

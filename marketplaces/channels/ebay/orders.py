@@ -57,8 +57,8 @@ def search(line: Line, query: OrderQuery) -> OrderPage:
         return OrderPage((), "", query.created_since)
     params, end = _params(query, place, now)
     body = calls.get(line, calls.GET_ORDERS, params)
-    rows, total = body.get("orders"), body.get("total")
-    if not isinstance(rows, list) or isinstance(total, bool) or not isinstance(total, int) or not 0 <= total < 10**9:
+    rows, total = calls.rows_of(body, "orders"), body.get("total")
+    if rows is None or isinstance(total, bool) or not isinstance(total, int) or not 0 <= total < 10**9:
         raise Transient("an order page of an unknown shape", call=calls.GET_ORDERS.call)
     if not rows and place.offset < total and place.total in (-1, total):
         raise Transient("an order page without its orders", call=calls.GET_ORDERS.call)

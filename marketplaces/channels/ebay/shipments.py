@@ -68,8 +68,8 @@ def request(shipment: Shipment, now: datetime) -> dict[str, Any]:
 def parcels(line: Line, order_id: str) -> tuple[Parcel, ...]:
     """The packages of an order as eBay knows them now."""
     body = calls.get(line, calls.GET_SHIPMENTS, order_id=order_id)
-    rows = body.get("fulfillments")
-    if not isinstance(rows, list):
+    rows = calls.rows_of(body, "fulfillments")
+    if rows is None:
         raise Transient("packages of an unknown shape", call=calls.GET_SHIPMENTS.call)
     try:
         return tuple(_parcel(one) for one in rows)

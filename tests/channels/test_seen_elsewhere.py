@@ -1,0 +1,36 @@
+"""Answers as others were given them: fields left out, told in words, or told twice. Retyped small, with invented values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from marketplaces.data import Parcel
+from marketplaces.errors import Transient
+from tests.channels.calls import search
+from tests.channels.double import Row, played
+
+# --- eBay -------------------------------------------------------------------------------------------------------------
+
+
+def _parcels(*answers: Row) -> tuple[Parcel, ...]:
+    with played("ebay", *answers) as play:
+        return play.channel.parcels(play.line(), "01-00001-10001", play.facts["site"])
+
+
+def test_an_order_without_packages_may_come_without_the_list_of_them() -> None:
+    assert _parcels({"body": {"total": 0}}) == ()
+
+
+@pytest.mark.parametrize("body", [{}, {"total": 1}, {"total": False}, {"fulfillments": {}, "total": 0}])
+def test_a_list_that_is_missing_is_no_list_of_nothing(body: Any) -> None:
+    with pytest.raises(Transient):
+        _parcels({"body": body})
+
+
+def test_a_page_without_orders_may_come_without_the_list_of_them() -> None:
+    with played("ebay", {"body": {"href": "x", "total": 0, "limit": 200, "offset": 0}}) as play:
+        found = search(play)
+    assert (found.orders, found.next_token) == ((), "")
+    assert found.until is not None
