@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from marketplaces.data import Parcel
+from marketplaces.data import Parcel, ShippedLine
 from marketplaces.errors import Transient
 from tests.channels.calls import search
 from tests.channels.double import Row, played
@@ -27,6 +27,14 @@ def test_an_order_without_packages_may_come_without_the_list_of_them() -> None:
 def test_a_list_that_is_missing_is_no_list_of_nothing(body: Any) -> None:
     with pytest.raises(Transient):
         _parcels({"body": body})
+
+
+@pytest.mark.parametrize("more", [{}, {"quantity": None}, {"quantity": 1}])
+def test_a_package_that_tells_no_number_of_pieces_holds_one(more: dict[str, Any]) -> None:
+    package = {"fulfillmentId": "1", "shipmentTrackingNumber": "T1", "lineItems": [{"lineItemId": "77", **more}]}
+    assert _parcels({"body": {"fulfillments": [package], "total": 1}}) == (
+        Parcel("", "T1", "", (ShippedLine("77", 1),)),
+    )
 
 
 def test_a_page_without_orders_may_come_without_the_list_of_them() -> None:

@@ -79,10 +79,16 @@ def parcels(line: Line, order_id: str) -> tuple[Parcel, ...]:
 
 
 def _parcel(raw: dict[str, Any]) -> Parcel:
-    lines = tuple(ShippedLine(clean(one["lineItemId"], 64), int(one["quantity"])) for one in raw.get("lineItems") or ())
+    lines = tuple(ShippedLine(clean(one["lineItemId"], 64), _pieces(one)) for one in raw.get("lineItems") or ())
     return Parcel(
         "", clean(raw.get("shipmentTrackingNumber"), LONGEST), clean(raw.get("shippingCarrierCode"), 100), lines
     )
+
+
+def _pieces(line: dict[str, Any]) -> int:
+    """One where it is not told: the contract's default."""
+    told = line.get("quantity")
+    return 1 if told is None else int(told)
 
 
 def _same(there: Parcel, body: dict[str, Any]) -> bool:
