@@ -9,7 +9,19 @@ import pytest
 from marketplaces.data import Parcel, ShippedLine
 from marketplaces.errors import Transient
 from tests.channels.calls import search
-from tests.channels.double import Row, played
+from tests.channels.double import Row, played, vectors
+
+# --- Mirakl -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_of_errors_that_ends_no_field_is_trouble_and_not_a_crash() -> None:
+    facts = vectors("mirakl", "pushes")
+    ended = {"body": {"import_id": 1, "status": "COMPLETE", "has_error_report": True}}
+    report = {"raw": '"line";"reason";"offer-sku"\n"1";"' + "x" * 200_000}
+    with played("mirakl", ended, report) as play, pytest.raises(Transient) as caught:
+        list(play.channel.document_results(play.line(), facts["site"], "stock:1") or ())
+    assert "table" in caught.value.words
+
 
 # --- eBay -------------------------------------------------------------------------------------------------------------
 

@@ -140,7 +140,10 @@ def _errors(line: Line, kind: _Kind, import_id: str) -> Iterator[tuple[str, str]
     path = f"{PATH.format(kind.name)}/{quote(import_id, safe='')}/error_report"
     with calls.fetch_file(line, kind.errors, path) as saved:
         text = b"".join(saved.pieces(REPORT_CAP)).decode(saved.charset or "utf-8-sig", "replace")
-    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=";"))
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=";"))
+    except csv.Error as error:
+        raise Transient("a report of errors that is no table", call=kind.errors.operation) from error
     names = [one.strip().strip("\ufeff").casefold() for one in rows[0]] if rows else []
     if _SKU not in names:
         raise Transient("a report of errors without SKUs", call=kind.errors.operation)
