@@ -30,6 +30,7 @@ __all__ = ["Answer", "Bucket", "Http", "clean", "parse_json", "redact", "retry_a
 
 MAX_WAIT = 3600
 MOST_VALUES = 500_000
+MOST_DIGITS = 400  # of a number with a fraction or an exponent: to count with 1e9999999 would take for ever
 WHOLE_FILE = 45.0  # seconds for a file: whoever works through a queue is ended after ninety
 
 
@@ -83,15 +84,23 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number")
 
 
+def _fraction(text: str) -> Decimal:
+    value = Decimal(text)
+    if len(text) > MOST_DIGITS or abs(value.adjusted()) > MOST_DIGITS:
+        raise ValueError("a number out of all bounds")
+    return value
+
+
 def parse_json(raw: bytes) -> Any:
     """Strict JSON from strict UTF-8 (byte order mark allowed): fractions as Decimal, no NaN. ValueError otherwise.
 
-    More than half a million values are refused: a small text of nothing but brackets grows to half a gigabyte.
+    More than half a million values are refused: a small text of nothing but brackets grows to half a gigabyte. So are
+    numbers that no computer's float could hold.
     """
     if sum(raw.count(mark) for mark in b"[{,") > MOST_VALUES:
         raise ValueError("more values than any answer has")
     try:
-        return jsonlib.loads(raw.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_no_constant)
+        return jsonlib.loads(raw.decode("utf-8-sig"), parse_float=_fraction, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except ArithmeticError:

@@ -57,6 +57,10 @@ def test_latin1_is_nonsense_for_json_and_flagged_for_text() -> None:
         pytest.param(b"[" * 100_000 + b"]" * 100_000, id="too deep"),
         pytest.param(b'{"n": ' + b"9" * 5000 + b"}", id="a number of 5000 digits"),
         pytest.param(b'{"n": 1.5e999999999999999999999}', id="an exponent without end"),
+        pytest.param(b'{"n": 1e9999999}', id="a number that takes minutes to be counted"),
+        pytest.param(b'{"n": 1e-9999999}', id="a number of ten million places"),
+        pytest.param(b'{"n": 0e9999999}', id="a nothing of ten million places"),
+        pytest.param(b'{"n": 0.' + b"1" * 5000 + b"}", id="a fraction of 5000 digits"),
     ],
 )
 def test_a_body_that_is_no_json_is_transient(body: bytes) -> None:
