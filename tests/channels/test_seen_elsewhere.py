@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from marketplaces.data import Parcel, ShippedLine
+from marketplaces.data import Order, Parcel, ShippedLine
 from marketplaces.errors import Transient
-from tests.channels.calls import search
+from tests.channels.calls import page, search
 from tests.channels.double import Row, played, vectors
 
+
+def first(key: str, name: str) -> dict[str, Any]:
+    """The order of the wire of this row of the vectors."""
+    (found,) = [row["order"] for row in vectors(key, "orders") if row["name"] == name]
+    order: dict[str, Any] = deepcopy(found)
+    return order
+
+
+def mapped(key: str, order: Any) -> Order:
+    with played(key, *page(key, [order])) as play:
+        (found,) = search(play).orders
+    assert isinstance(found, Order), found
+    return found
+
+
 # --- Mirakl -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "country"),
+    [
+        (None, "France", "FR"),
+        ("", "BELGIQUE", "BE"),
+        (None, "Espana", "ES"),
+        (None, "ES", "ES"),
+        (None, "DEU", "DE"),
+        ("", "Royaume Uni", "GB"),
+        ("PRT", "Espagne", "PT"),
+    ],
+)
+def test_a_country_that_only_its_name_tells_is_known(code: str | None, name: str, country: str) -> None:
+    order = first("mirakl", "ready, prices with their taxes")
+    order["customer"]["shipping_address"] |= {"country_iso_code": code, "country": name}
+    found = mapped("mirakl", order)
+    assert found.ship_to is not None
+    assert found.ship_to.country == country
+    assert "country" not in found.attributes
+
+
+def test_a_country_that_is_not_known_is_told_in_the_marketplaces_words() -> None:
+    order = first("mirakl", "ready, prices with their taxes")
+    order["customer"]["shipping_address"] |= {"country_iso_code": None, "country": "Freedonia"}
+    found = mapped("mirakl", order)
+    assert found.ship_to is not None
+    assert (found.ship_to.country, found.attributes["country"]) == ("", "Freedonia")
 
 
 def test_a_report_of_errors_that_ends_no_field_is_trouble_and_not_a_crash() -> None:

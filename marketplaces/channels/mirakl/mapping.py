@@ -15,7 +15,7 @@ from marketplaces.channel import AppKeys
 from marketplaces.channels.mirakl import amounts
 from marketplaces.channels.mirakl.account import SITE
 from marketplaces.channels.mirakl.calls import base
-from marketplaces.channels.mirakl.countries import two_letters
+from marketplaces.channels.mirakl.places import country
 from marketplaces.data import Address, Order, OrderLine, OrderState
 from marketplaces.errors import Rejected
 from marketplaces.moments import moment
@@ -141,16 +141,22 @@ def _address(raw: Any) -> Address | None:
         city=clean(raw.get("city"), 120),
         region=clean(raw.get("state"), 80),
         postcode=clean(raw.get("zip_code"), 20),
-        country=two_letters(clean(raw.get("country_iso_code"), 8)),
+        country=_country(raw),
         phone=clean(raw.get("phone"), 40) or clean(raw.get("phone_secondary"), 40),
     )
     return found if found.line1 or found.city or found.postcode else None
 
 
+def _country(raw: Mapping[str, Any]) -> str:
+    return country(clean(raw.get("country_iso_code"), 8), clean(raw.get("country"), 80))
+
+
 def _attributes(raw: Mapping[str, Any]) -> dict[str, str]:
     """What helps to serve the order and has no field of its own; absent keys for what is not told."""
-    references = raw.get("references") or {}
+    references, ship_to = raw.get("references") or {}, (raw.get("customer") or {}).get("shipping_address")
+    known = ship_to if isinstance(ship_to, dict) else {}
     found = {
+        "country": clean(known.get("country"), 80) if not _country(known) else "",
         "channel": clean((raw.get("channel") or {}).get("label"), 80),
         "commercial_id": clean(raw.get("commercial_id"), 80),
         "service_level": clean(raw.get("shipping_type_label"), 80),
