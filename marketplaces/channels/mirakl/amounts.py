@@ -58,8 +58,11 @@ def settle(raw: Mapping[str, Any]) -> Bill:
     if total not in sums:
         both = f"the positions come to {Money(sums[0], currency)}, the order says {Money(total, currency)}"
         raise Rejected(both, field="total_price", reason="totals_do_not_add_up")
-    if len(kept) < len(items):
+    # The amounts of a position stay as they were ordered; what was taken from it later is told beside them.
+    if len(kept) < len(items) or any(one.raw.get("cancelations") for one in kept):
         flags.append("partly_cancelled")
+    if any(one.raw.get("refunds") for one in kept):
+        flags.append("partially_refunded")
     if not any(one.taxes or one.shipping_taxes for one in kept):
         _taxes_of_order(raw, kept, currency)
     if not any(one.taxes or one.shipping_taxes for one in kept):
