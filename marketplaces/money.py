@@ -50,7 +50,8 @@ class Money:
             value = Decimal(amount.strip() if isinstance(amount, str) else amount)
         except InvalidOperation:
             raise ValueError(f"not an amount: {str(amount)[:40]!r}") from None
-        if not value.is_finite() or abs(value) >= Decimal(10) ** 15:
+        # By the place of its first digit: to reckon with 1E+9999999 would fail, and every database holds eighteen digits.
+        if not value.is_finite() or not -100 <= value.adjusted() < min(15, 18 - digits):
             raise ValueError(f"not a usable amount: {str(amount)[:40]!r}")
         minor = value.scaleb(digits)
         if minor != minor.to_integral_value():
