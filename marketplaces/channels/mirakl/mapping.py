@@ -85,6 +85,8 @@ def _state(raw: Mapping[str, Any]) -> tuple[OrderState, str, str]:
     elsewhere = center and center != OWN_CENTER and raw.get("can_shop_ship") is False
     if elsewhere and state in (OrderState.READY, OrderState.SHIPPED):
         return OrderState.IGNORED, "fulfilled_by_channel", remote
+    if state == OrderState.READY and raw.get("fully_refunded") is True:
+        return OrderState.UNKNOWN, "", f"{remote}, fully refunded"  # a person decides whether it is shipped
     return state, "", remote
 
 
