@@ -67,10 +67,19 @@ def settle(raw: Mapping[str, Any]) -> Bill:
         _taxes_of_order(raw, kept, currency)
     if not any(one.taxes or one.shipping_taxes for one in kept):
         flags.append("no_tax_told")
-    on_top = 0 if included else sum(tax.amount for one in kept for tax in (*one.taxes, *one.shipping_taxes))
+    taxes = [] if included else [tax.amount for one in kept for tax in (*one.taxes, *one.shipping_taxes)]
+    rest = _rest(raw, taxes, currency) if len(kept) == len(items) else 0
     lines = tuple(line for one in kept for line in _lines(one, included, currency))
     charges = _charges(kept, included, currency)
-    return Bill(currency, Money(sums[0] + on_top, currency), lines, charges, None, included, tuple(flags))
+    made = Money(sums[0] + sum(taxes) + rest, currency)
+    return Bill(currency, made, lines, charges, Money(rest, currency) if rest else None, included, tuple(flags))
+
+
+def _rest(raw: Mapping[str, Any], taxes: Sequence[int], currency: str) -> int:
+    """What rounding the taxes of positions leaves of those that are told for the order, which is what is paid."""
+    told = [_minor(one["total_amount"], currency, "order_taxes") for one in raw.get("order_taxes") or ()]
+    rest = sum(told) - sum(taxes)
+    return rest if told and abs(rest) <= len(taxes) else 0
 
 
 def _rows(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:

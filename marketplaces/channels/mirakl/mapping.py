@@ -62,6 +62,7 @@ def order(raw: Mapping[str, Any], keys: AppKeys, realm: str) -> Order:
         total=bill.total,
         lines=bill.lines,
         charges=bill.charges,
+        rounding=bill.rounding,
         taxes_included=bill.taxes_included,
         ship_to=ship_to,
         buyer_name=_name(customer),
