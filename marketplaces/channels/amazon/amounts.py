@@ -64,8 +64,16 @@ def order_currency(raw: Mapping[str, Any]) -> str:
     return known_currency(total["currencyCode"])
 
 
-def item_parts(item: Mapping[str, Any], quantity: int, currency: str) -> Parts:
-    """The parts of one item. Without a breakdown the item's total, else unit price x quantity, is the price."""
+def is_free(raw: Mapping[str, Any], currency: str) -> bool:
+    """Whether the order comes to nothing, as replacements do: then a unit price, or none, is about no charge."""
+    return amount(raw["proceeds"]["grandTotal"], "grandTotal", currency) == 0
+
+
+def item_parts(item: Mapping[str, Any], quantity: int, currency: str, *, free: bool = False) -> Parts:
+    """The parts of one item. Without a breakdown the item's total, else unit price x quantity, is the price.
+
+    In an order that `is_free`, an item that is told no proceeds has none.
+    """
     proceeds = item.get("proceeds") or {}
     parts = Parts()
     for row in proceeds.get("breakdowns") or ():
@@ -82,7 +90,8 @@ def item_parts(item: Mapping[str, Any], quantity: int, currency: str) -> Parts:
     if proceeds.get("proceedsTotal"):
         parts.told_total = amount(proceeds["proceedsTotal"], "proceedsTotal", currency)
     if ITEM not in parts.prices:
-        parts.prices[ITEM] = _price_without_breakdown(item, parts, quantity, currency)
+        untold = free and not parts.prices and parts.told_total is None
+        parts.prices[ITEM] = 0 if untold else _price_without_breakdown(item, parts, quantity, currency)
     _shift_discounts(parts)
     values = (*parts.prices.values(), *parts.taxes.values(), parts.told_total or 0)
     if any(value < 0 for value in values) or parts.net < 0:

@@ -123,7 +123,8 @@ def _bill(raw: Mapping[str, Any], site: str, *, must: bool) -> Bill:
 
 def _settled(raw: Mapping[str, Any], site: str) -> Bill:
     currency = amounts.order_currency(raw)
-    items = [one for item in raw["orderItems"] if (one := _item(item, currency)) is not None]
+    free = amounts.is_free(raw, currency)
+    items = [one for item in raw["orderItems"] if (one := _item(item, currency, free=free)) is not None]
     if not items:
         raise Rejected("the order has no items", field="items", reason="no_items")
     settled = amounts.settle(raw, [one.parts for one in items], currency)
@@ -148,10 +149,10 @@ def _settled(raw: Mapping[str, Any], site: str) -> Bill:
     )
 
 
-def _item(raw: Mapping[str, Any], currency: str) -> lines.Item | None:
+def _item(raw: Mapping[str, Any], currency: str, *, free: bool) -> lines.Item | None:
     """One item; None for one that was cancelled down to nothing."""
     quantity = pieces(raw["quantityOrdered"], "quantityOrdered", least=0)
-    parts = amounts.item_parts(raw, quantity, currency)
+    parts = amounts.item_parts(raw, quantity, currency, free=free)
     if quantity == 0:
         if parts.net or parts.tax:
             raise Rejected("an item of no pieces has a price", field="quantity", reason="bad_quantity")
