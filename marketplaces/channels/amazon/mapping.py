@@ -226,8 +226,11 @@ def _flags(raw: Mapping[str, Any], remote: str) -> list[str]:
         packing = (item.get("fulfillment") or {}).get("packing") or {}
         if packing.get("giftOption"):
             flags.append("gift")
-        if (item.get("cancellation") or {}).get("cancellationRequest"):
+        cancellation = item.get("cancellation") or {}
+        if cancellation.get("cancellationRequest"):
             flags.append("cancel_requested")
+        if cancellation.get("cancellationExecution") and remote != "CANCELLED":
+            flags.append("partly_cancelled")
     return flags
 
 
