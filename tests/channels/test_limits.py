@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from marketplaces.channel import ROLLING
+from marketplaces.channel import ROLLING, LoginKind
 from marketplaces.channels import registry
+from marketplaces.errors import RemoteError
 from marketplaces.wire import Bucket
 from tests.channels.calls import CALLS, TOKENS, spoken
 from tests.channels.double import Played, played
@@ -51,6 +54,26 @@ def test_the_search_draws_from_the_limit_by_which_accounts_are_polled(key: str) 
     assert registry()[key].search_call in operations
     assert drawn[0].key.endswith(f":{registry()[key].search_call}")
     assert len(operations) == len(set(operations)), "two limits of one name would be one bucket"
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if registry()[key].login_kind is LoginKind.FORM])
+def test_whoever_is_not_proved_uses_up_nobody_elses_permits(key: str) -> None:
+    """Anybody may type the marketplace and the number of somebody's shop; only the key is his own."""
+    drawn: list[set[str]] = []
+    with played(key, *CALLS["identify"].good(key)) as play:
+        known, mine = play.line(), play.credentials()
+        others = [
+            replace(mine, secrets={one: f"{value}{more}" for one, value in mine.secrets.items()}) for more in "ab"
+        ]
+        for line in (known, *(replace(play.line(other), seller_id="") for other in others)):
+            buckets: list[Bucket] = []
+            play.http.pace = buckets.append
+            with suppress(RemoteError):
+                play.channel.identify(line)
+            drawn.append({one.key for one in buckets})
+    assert all(drawn)
+    assert not drawn[0] & drawn[1]
+    assert not drawn[1] & drawn[2]
 
 
 @pytest.mark.parametrize("key", KEYS)
