@@ -10,7 +10,7 @@ import pytest
 from marketplaces.data import Order, Parcel, ShippedLine
 from marketplaces.errors import Transient
 from tests.channels.calls import page, search
-from tests.channels.double import Row, played, vectors
+from tests.channels.double import Row, as_list, played, vectors
 
 
 def first(key: str, name: str) -> dict[str, Any]:
@@ -25,6 +25,19 @@ def mapped(key: str, order: Any) -> Order:
         (found,) = search(play).orders
     assert isinstance(found, Order), found
     return found
+
+
+# --- Amazon -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["isParticipating", "hasSuspendedListings"])
+@pytest.mark.parametrize("told", [None, "false", 0])
+def test_a_participation_that_says_nothing_stops_no_account(name: str, told: Any) -> None:
+    answers = deepcopy(as_list(vectors("amazon", "channel")["identity"]))
+    for row in answers[0]["body"]["payload"]:
+        row["participation"][name] = told
+    with played("amazon", *answers) as play, pytest.raises(Transient):
+        play.channel.identify(play.line())
 
 
 # --- Mirakl -----------------------------------------------------------------------------------------------------------

@@ -45,13 +45,21 @@ def _sites(rows: list[Any], realm: str) -> tuple[tuple[Site, ...], str]:
             if key not in known and "amazon." not in str(market.get("domainName")):
                 continue  # pseudo marketplaces, such as the one of other sales channels
             title = MARKETS[key].name if key in MARKETS else clean(market.get("name"), 60)
-            active = part["isParticipating"] is True and part["hasSuspendedListings"] is False
+            active = _told(part, "isParticipating") and not _told(part, "hasSuspendedListings")
             sites.append(Site(key, title, clean(market.get("countryCode"), 2), active))
             name = name or (clean(row.get("storeName"), 100) if active else "")
     except (KeyError, TypeError, AttributeError) as error:
         words = f"participations of an unknown shape ({type(error).__name__})"
         raise Transient(words, call=calls.PARTICIPATIONS.operation) from error
     return tuple(sites), name
+
+
+def _told(part: dict[str, Any], name: str) -> bool:
+    """A truth value of the wire. Nothing, or anything else, is no refusal of the seller: TypeError."""
+    value = part[name]
+    if not isinstance(value, bool):
+        raise TypeError(name)
+    return value
 
 
 def _prove(line: Line, seller_id: str, site: str) -> None:
