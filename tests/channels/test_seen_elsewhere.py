@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from marketplaces.data import Order, Parcel, ShippedLine
-from marketplaces.errors import Transient
+from marketplaces.errors import AccountInactive, Transient
 from tests.channels.calls import page, search
 from tests.channels.double import Row, as_list, played, vectors
 
@@ -105,6 +105,22 @@ def test_a_package_that_tells_no_number_of_pieces_holds_one(more: dict[str, Any]
     assert _parcels({"body": {"fulfillments": [package], "total": 1}}) == (
         Parcel("", "T1", "", (ShippedLine("77", 1),)),
     )
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "REGISTERED", "confirmed"])
+def test_a_status_of_the_user_that_is_new_stops_no_account(status: str) -> None:
+    answers = deepcopy(as_list(vectors("ebay", "channel")["identity"]))
+    answers[0]["body"]["status"] = status
+    with played("ebay", *answers) as play:
+        assert play.channel.identify(play.line()).seller_id == play.facts["seller_id"]
+
+
+@pytest.mark.parametrize("status", ["ACCOUNTONHOLD", "UNCONFIRMED"])
+def test_a_user_on_hold_or_unconfirmed_stops_the_account(status: str) -> None:
+    answers = deepcopy(as_list(vectors("ebay", "channel")["identity"]))
+    answers[0]["body"]["status"] = status
+    with played("ebay", *answers) as play, pytest.raises(AccountInactive):
+        play.channel.identify(play.line())
 
 
 def test_a_page_without_orders_may_come_without_the_list_of_them() -> None:

@@ -14,6 +14,8 @@ from marketplaces.data import Seller, Site
 from marketplaces.errors import AccountInactive, Transient
 from marketplaces.text import clean
 
+# A status that is new to us says nothing of the kind: the calls themselves will tell.
+STOPPED = frozenset({"UNCONFIRMED", "ACCOUNTONHOLD"})
 ON_HOLD = "eBay has put this account on hold or has not confirmed it yet (%s)."
 UNREGISTERED = "The registration of this account as a seller is not complete."
 
@@ -24,7 +26,7 @@ def identify(line: Line) -> Seller:
     seller_id, status = _text(user.get("userId")), _text(user.get("status"))
     if not seller_id:
         raise Transient("an answer about a user without an id", call=calls.GET_USER.call)
-    if status not in ("CONFIRMED", "UNDETERMINED", ""):
+    if status.upper() in STOPPED:
         raise AccountInactive(ON_HOLD % status, code=status, call=calls.GET_USER.call)
     rights = calls.get(line, calls.GET_PRIVILEGES)
     complete = rights.get("sellerRegistrationCompleted")
