@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from shopapp.records import db, migrate, tallies
 from shopapp.records.models import Account, Order, OrderSlot, OrderState, OrderTally, Shop
+from tests.stage import tables
 from tests.stage.postgres import Postgres
 
 NOW = datetime(2026, 11, 21, 12, 44, 15, 123456, tzinfo=UTC)
@@ -26,15 +27,15 @@ NOW = datetime(2026, 11, 21, 12, 44, 15, 123456, tzinfo=UTC)
 def _ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        with server.database() as url:
-            yield from _migrated(url)
+        with server.database(tables=True) as url:
+            yield from _furnished(url)
     else:
-        yield from _migrated(f"sqlite:///{tmp_path}/d.db")
+        yield from _furnished(f"sqlite:///{tmp_path}/d.db")
 
 
-def _migrated(url: str) -> Iterator[None]:
+def _furnished(url: str) -> Iterator[None]:
     db.use(create_engine(url, pool_size=12))
-    migrate.upgrade(db.engine())
+    tables.make(db.engine())
     people()
     yield
     db.engine().dispose()
@@ -186,6 +187,9 @@ def test_a_quarter_is_the_same_here_and_in_the_database(minute: int, start: int)
 
 
 def test_the_migration_counts_what_is_there_and_learns_the_names() -> None:
+    db.Base.metadata.drop_all(db.engine())
+    migrate.upgrade(db.engine())
+    people()
     with db.writing() as s:
         s.add_all([order(1, state="failed", cause="no_sku"), order(2, buyer_name="Ada")])
         s.add(order(3, state="ignored", remote_created_at=NOW - timedelta(hours=1)))
