@@ -223,6 +223,8 @@ class Channel(ABC):
     orders_per_page: int = 100
     search_call: str = "searchOrders"  # the limit among `limits` that `search_orders` uses
     known_lifetime: timedelta | None = None  # of an authorisation; None when the channel does not tell
+    # True: what a login brings back can be known to others, so that one whose way back is taken by another browser ends.
+    guessable: bool = False
     # False: what a login gave is the access itself, good until `expires_at`; only a login gives new.
     renews: bool = True
     app_id_key: str = ""  # which app key identifies our application to the seller (shown in the repair dialog)

@@ -156,10 +156,15 @@ def come_back(channel_key: str, args: Mapping[str, str], cookie: str) -> Arrival
         raise LoginProblem("unknown", channel_key)
     state = channel.state_of(args)
     keys = {"state_hash": digest(state), "cookie_hash": digest(cookie), "channel": channel_key}
-    with db.writing() as s:
-        attempt = _take(s, "started", "returning", keys, {})
-        request = _request(attempt, state, vault.unseal(attempt, "verifier"))
-        attempt.verifier = ""
+    try:
+        with db.writing() as s:
+            attempt = _take(s, "started", "returning", keys, {})
+            request = _request(attempt, state, vault.unseal(attempt, "verifier"))
+            attempt.verifier = ""
+    except LoginProblem:
+        if channel.guessable:
+            _close(keys)
+        raise
     credentials, refused, words = None, "", ""
     try:
         credentials = _finished(channel, request, args)
@@ -170,6 +175,14 @@ def come_back(channel_key: str, args: Mapping[str, str], cookie: str) -> Arrival
     if attempt.shop_id is None:
         return Arrival("", attempt.id, credentials, refused, words)
     return Arrival(_keep(attempt.id, credentials, refused, words))
+
+
+def _close(keys: Mapping[str, Any]) -> None:
+    """Another browser came back from this login: its address was given away, and who began it must not finish it."""
+    state, cookie = LoginAttempt.state_hash == keys["state_hash"], LoginAttempt.cookie_hash != keys["cookie_hash"]
+    theirs = update(LoginAttempt).where(state, cookie, LoginAttempt.stage.in_(("started", "returning")))
+    with db.writing() as s:
+        s.execute(theirs.values(stage="failed", verifier="").execution_options(synchronize_session=False))
 
 
 def _finished(channel: Channel, request: LoginRequest, args: Mapping[str, str]) -> Credentials:
@@ -331,7 +344,9 @@ def _keep(attempt_id: int, credentials: Credentials | None, refused: str, words:
     """Seal what came, under a fresh return token, and give the address of the embedded page that confirms it."""
     token = secrets.token_urlsafe(32)
     with db.writing() as s:
-        attempt = s.get_one(LoginAttempt, attempt_id)
+        attempt = s.get_one(LoginAttempt, attempt_id, with_for_update={"key_share": True})
+        if attempt.stage != "returning":
+            raise LoginProblem("other_browser", attempt.channel)
         attempt.stage, attempt.return_hash = "returned", digest(token)
         attempt.outcome, attempt.words = refused, words[:500]
         # The confirming page follows at once; a login that took almost ten minutes must not fail there.

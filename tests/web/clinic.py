@@ -144,7 +144,8 @@ class Patient(Desk):
 
     def hears_login(self) -> None:
         """The channel takes a login and says who that is."""
-        self.hears(ways=ways(self.key, "identify", "finish_login"))
+        proof = self.facts.get("typed", {}).get("proof", [])
+        self.hears(*as_list(proof), ways=ways(self.key, "identify", "finish_login"))
 
     @property
     def refreshes(self) -> bool:
@@ -166,8 +167,8 @@ class Patient(Desk):
         assert left.status_code == 302, left.text[:300]
         return str(left.location)
 
-    def come_back(self, address: str, **change: str) -> str:
-        """Log in there and return; the path of the embedded page."""
+    def way_back(self, address: str, **change: str) -> str:
+        """Where the channel sends a browser that has logged in at `address`."""
         told = self.facts["login"]
         sent = {name: value for name, (value,) in parse_qs(urlsplit(address).query).items()}
         (name, form), *_ = [(name, form) for name, form in told["address"].items() if "{state}" in form]
@@ -175,7 +176,11 @@ class Patient(Desk):
         assert state, sent
         words = {"state": state[1], "seller_id": self.seller}
         query = {key: _filled(value, words) for key, value in told["callback"].items()} | change
-        arrived = self.browser.get(f"/login/return/{self.key}?{urlencode(query)}")
+        return f"/login/return/{self.key}?{urlencode(query)}"
+
+    def come_back(self, address: str, **change: str) -> str:
+        """Log in there and return; the path of the embedded page."""
+        arrived = self.browser.get(self.way_back(address, **change))
         assert arrived.status_code == 302, arrived.text[:300]
         where = urlsplit(arrived.location)
         return f"/accounts/linked?{where.query}"

@@ -40,6 +40,7 @@ class Tradera(Channel):
     key = "tradera"
     name = "Tradera"
     login_kind = LoginKind.OWN
+    guessable = True  # the number of a user is public, and the key of a login stands in its address
     renews = False
     account_needed = repair.ACCOUNT_NEEDED
     realms = market.REALMS
