@@ -40,6 +40,20 @@ def test_a_participation_that_says_nothing_stops_no_account(name: str, told: Any
         play.channel.identify(play.line())
 
 
+@pytest.mark.parametrize(
+    ("named", "key"), [({"messageId": 8}, "8"), ({"messageId": "8"}, "8"), ({"messageId": None}, ""), ({}, "")]
+)
+def test_a_message_that_was_refused_is_never_taken_for_one_that_holds(named: dict[str, Any], key: str) -> None:
+    facts = vectors("amazon", "pushes")
+    feed, place, _ = deepcopy(as_list(facts["document"]["done"][0]["answers"]))
+    issue = {"sku": "CUP  1", "code": "8541", "severity": "ERROR", "message": "Not yours to set.", **named}
+    summary = {"errors": 1, "warnings": 0, "messagesProcessed": 3, "messagesAccepted": 2, "messagesInvalid": 1}
+    report = {"body": {"header": {"version": "2.0"}, "issues": [issue], "summary": summary}}
+    with played("amazon", feed, place, report) as play:
+        (one,) = play.channel.document_results(play.line(), facts["site"], facts["document"]["ticket"]) or ()
+    assert (one.key, one.sku, one.words) == (key, "CUP  1", "Not yours to set.")
+
+
 # --- Mirakl -----------------------------------------------------------------------------------------------------------
 
 

@@ -114,13 +114,22 @@ def _whole(report: Mapping[str, Any], call: str) -> None:
 
 
 def _refused(report: Mapping[str, Any]) -> Iterator[PushResult]:
-    """One result for each message that has an error."""
-    found: dict[int, list[dict[str, Any]]] = {}
+    """One result for each message that has an error; known by its SKU alone where the message is not named."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for issue in _issues(report):
-        if issue.get("severity") == "ERROR" and isinstance(issue.get("messageId"), int):
-            found.setdefault(issue["messageId"], []).append(issue)
-    for number, issues in found.items():
-        yield refusal(str(number), said(issues[0].get("sku"), 255), issues)
+        if issue.get("severity") == "ERROR":
+            number = issue.get("messageId")
+            key = str(number) if isinstance(number, (int, str)) and str(number).isdecimal() else ""
+            found.setdefault((key, "" if key else _sku(issue)), []).append(issue)
+    for (key, _), issues in found.items():
+        sku = _sku(issues[0])
+        if key or sku:
+            yield refusal(key, sku, issues)
+
+
+def _sku(issue: Mapping[str, Any]) -> str:
+    told = issue.get("sku")
+    return clean(told, 255, keep_spaces=True) if isinstance(told, str) else ""
 
 
 def _issues(report: Mapping[str, Any]) -> list[dict[str, Any]]:
