@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from marketplaces.channel import Channel
+from marketplaces.channel import Channel, Line
 from marketplaces.channels import registry
 from marketplaces.data import Credentials, Seller
 from marketplaces.errors import AccessStale, AuthRevoked, RemoteError, Transient, WrongSeller
@@ -42,6 +42,7 @@ __all__ = [
     "link_as_new",
     "link_without_importing",
     "prove",
+    "proving",
     "set_take_over",
     "start",
     "take_over",
@@ -134,23 +135,25 @@ def set_take_over(s: Session, account: Account, when: datetime, user_id: str) ->
     journal.note(s, account.shop_id, subject(account), "take_over_set", when=when.isoformat())
 
 
-def prove(channel: str, realm: str, credentials: Credentials, *, strictly: bool = False) -> tuple[Credentials, Seller]:
-    """(credentials with access, who they belong to), by a live call. Raises the error families.
-
-    `strictly` proves the seller id itself where the channel's login only tells it by a parameter of the browser, which
-    its owner could change: needed wherever somebody else's account is touched.
-    """
+def prove(channel: str, realm: str, credentials: Credentials) -> tuple[Credentials, Seller]:
+    """(credentials with access, who they belong to), by a live call. Raises the error families."""
     spoken = registry()[channel]
     current = connect(spoken, realm, credentials)
-    asked = current
-    if strictly:
-        public = {**current.credentials.public, "way": "typed"}
-        asked = replace(current, credentials=replace(current.credentials, public=public))
     try:
-        seller = spoken.identify(asked)
+        seller = spoken.identify(proving(current))
     except AccessStale as error:
         raise Transient(error.words or "fresh access is not accepted", call=error.call, code=error.code) from error
     return current.credentials, seller
+
+
+def proving(line: Line) -> Line:
+    """`line`, over which `identify` proves the seller id itself.
+
+    Some channels' logins only tell it by a parameter of the browser, which its owner could change: whoever is believed to
+    be a seller has a part in his renewals and his sites.
+    """
+    public = {**line.credentials.public, "way": "typed"}
+    return replace(line, credentials=replace(line.credentials, public=public))
 
 
 def _finish(login: Login, choice: Choice) -> Outcome:
@@ -160,7 +163,7 @@ def _finish(login: Login, choice: Choice) -> Outcome:
     if expected and claimed and claimed != expected:
         return _wrong(login, WrongSeller(expected, claimed))
     try:
-        credentials, seller = prove(login.channel, login.realm, login.credentials, strictly=choice == "take_over")
+        credentials, seller = prove(login.channel, login.realm, login.credentials)
     except RemoteError as error:
         return _unproved(login, error)
     login = replace(login, credentials=credentials)

@@ -1,6 +1,6 @@
 """A renewal that the seller began at the marketplace (its Login URI): renews existing accounts, links nothing new.
 
-It comes without a merchant's session, so the seller id is proved strictly before anybody's account is touched.
+It comes without a merchant's session, so the seller id is proved before anybody's account is touched.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _renew(attempt: LoginAttempt, arrival: Arrival) -> Outcome:
     if actual != attempt.seller_id:
         return Outcome("wrong_seller", expected=attempt.seller_id, actual=actual)
     try:
-        credentials, seller = prove(attempt.channel, attempt.realm, arrival.credentials, strictly=True)
+        credentials, seller = prove(attempt.channel, attempt.realm, arrival.credentials)
     except RemoteError as error:
         return Outcome("failed", words=words_of(error))
     same = (

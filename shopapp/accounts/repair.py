@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from marketplaces.channel import Channel, Field, LoginKind
+from marketplaces.channel import Field, LoginKind
 from marketplaces.channels import registry
 from marketplaces.data import Credentials, Seller
 from marketplaces.errors import RateLimited, Rejected, RemoteError
@@ -18,7 +18,7 @@ from marketplaces.text import clean
 from shopapp import clock
 from shopapp.accounts import placeholders, settle
 from shopapp.accounts.line import keys_of, speak, stored
-from shopapp.accounts.link import begin, prove
+from shopapp.accounts.link import begin, proving
 from shopapp.accounts.outcome import Outcome
 from shopapp.accounts.settle import Choice, Taken
 from shopapp.accounts.way import Login
@@ -89,7 +89,7 @@ def probe(account_id: int, user_id: str = "") -> Exception | None:
     The poll asks this for accounts that are not active. Sets `due_at`; a lease stays with its holder.
     """
     try:
-        seller = speak(account_id, _channel_of(account_id).identify)
+        seller = _asked(account_id)
     except RemoteError as error:
         with db.writing() as s:
             account = _locked(s, account_id)
@@ -152,7 +152,7 @@ def activate(shop_id: int, user_id: str, account_id: int) -> Outcome:
         account = placeholders.owned(s, shop_id, account_id)
         journal.audit(s, shop_id, user_id, "account_activating", subject(account))
     try:
-        seller = speak(account_id, _channel_of(account_id).identify)
+        seller = _asked(account_id)
     except RemoteError as error:
         cause = judge(error, "account").cause or "later"
         return Outcome("failed", account_id, cause=cause, words=words_of(error))
@@ -215,11 +215,11 @@ def _strictly(shop_id: int, account_id: int) -> Outcome | None:
     """Before a site is taken from another shop, the seller id itself must be proved; why not, or None."""
     with db.reading() as s:
         account = placeholders.owned(s, shop_id, account_id)
-        channel, realm, seller_id = account.channel, account.realm, account.seller_id
+        channel, seller_id = registry()[account.channel], account.seller_id
         if not account.credentials:
             return Outcome("failed", account_id, cause="credentials")
     try:
-        _, seller = speak(account_id, lambda line: prove(channel, realm, line.credentials, strictly=True))
+        seller = speak(account_id, lambda line: channel.identify(proving(line)))
     except RemoteError as error:
         cause = judge(error, "account").cause or "later"
         return Outcome("failed", account_id, cause=cause, words=words_of(error))
@@ -270,9 +270,12 @@ def _to_login(shop_id: int, user_id: str, account_id: int, door: LoginDoor) -> O
     return replace(Outcome("needs_login", account_id), login_url=begin(shop_id, user_id, "", "", account_id, door))
 
 
-def _channel_of(account_id: int) -> Channel:
+def _asked(account_id: int) -> Seller:
+    """Who answers with what is stored. Of an account that never worked the seller id itself is proved."""
     with db.reading() as s:
-        return registry()[s.get_one(Account, account_id).channel]
+        account = s.get_one(Account, account_id)
+        channel, worked = registry()[account.channel], account.worked_at is not None
+    return speak(account_id, channel.identify if worked else lambda line: channel.identify(proving(line)))
 
 
 def _locked(s: Session, account_id: int) -> Account:

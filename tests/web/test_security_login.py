@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from marketplaces.channel import AppKeys
 from marketplaces.channels.amazon import login as amazon
 from shopapp import clock, create_app, runtime
+from shopapp.accounts import line, repair
 from shopapp.records import db
 from shopapp.records.models import Account, LoginAttempt
 from shopapp.work import bell
@@ -22,7 +23,7 @@ from tests.stage import tables
 from tests.stage.box import Box
 from tests.stage.queue import Queue
 from tests.stage.settings import settings_for
-from tests.web.desk import Desk, install
+from tests.web.desk import Desk, Page, install
 from tests.web.login_desk import LoginDesk, open_login_desk
 
 EVIL = "evil.example"
@@ -173,6 +174,57 @@ def test_the_login_of_one_merchant_cannot_be_finished_by_another(desk: LoginDesk
     assert [one.seller_id for one in desk.rows()] == [seller]
     assert desk.get(path).status == 302
     assert len(desk.rows()) == 1
+
+
+def back_as(desk: LoginDesk, own: str, claimed: str) -> Page:
+    """Log in as `own` and come back with the id of the seller `claimed` in the address; the embedded page."""
+    consent = desk.consent_page(desk.post("/accounts/new/amazon/login", realm="eu"))
+    sent = desk.box.http.post(consent, data={"seller": own}, allow_redirects=False, timeout=30)
+    query = dict(parse_qsl(urlsplit(sent.headers["Location"]).query)) | {"selling_partner_id": claimed}
+    arrived = desk.browser.get(f"/login/return/amazon?{urlencode(query)}")
+    return desk.get(f"/accounts/linked?{urlsplit(arrived.location).query}")
+
+
+def renew_at_the_marketplace(desk: LoginDesk, seller: str) -> int:
+    """The seller presses Renew at the marketplace; the status of the page where that ends."""
+    pressed = f"{desk.box.url}/amazon/sellercentral/eu/manage/reauthorize"
+    ours = urlsplit(desk.box.http.post(pressed, data={"seller": seller}, allow_redirects=False).headers["Location"])
+    left = desk.browser.get(f"{ours.path}?{ours.query}")
+    back = urlsplit(desk.box.http.get(left.location, allow_redirects=False).headers["Location"])
+    return desk.browser.get(f"{back.path}?{back.query}").status_code
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_whoever_claims_to_be_another_seller_never_gets_that_sellers_access(desk: LoginDesk, imported: bool) -> None:
+    """The id comes back as a parameter of the browser, and a renewal that the seller begins reaches all his accounts."""
+    victim, thief, own = desk.seller(), desk.neighbour(), desk.seller()
+    if imported:
+        mine = desk.connect(victim)
+    page = back_as(thief, own, victim)
+    for field in page.tags("input", name="token"):
+        thief.post("/accounts/linked/without", token=field["value"])
+    if not imported:
+        mine = desk.connect(victim)
+    assert renew_at_the_marketplace(desk, victim) == 200
+    (row,) = thief.rows()
+    kept = line.stored(row).secrets if row.credentials else {}
+    assert set(kept.values()).isdisjoint(line.stored(desk.row(mine)).secrets.values())
+    assert row.worked_at is None
+    assert thief.importing(row.id) == set()
+
+
+def test_another_sellers_id_is_not_believed_when_the_first_check_finds_no_answer(desk: LoginDesk) -> None:
+    victim, thief, own = desk.seller(), desk.neighbour(), desk.seller()
+    fault = desk.box.fault("amazon", "status", "getMarketplaceParticipations", params={"status": 503})
+    back_as(thief, own, victim)
+    desk.box.delete(f"/faults/{fault}")
+    (row,) = thief.rows()
+    repair.probe(row.id)
+    (row,) = thief.rows()
+    assert row.worked_at is None
+    thief.post(f"/accounts/{row.id}/activate")
+    thief.post(f"/accounts/{row.id}/continue")
+    assert [one.worked_at for one in thief.rows()] == [None]
 
 
 def test_only_digests_of_the_ways_secrets_are_stored(desk: LoginDesk) -> None:
