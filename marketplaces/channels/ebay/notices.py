@@ -27,7 +27,7 @@ from marketplaces.channels.ebay.answers import check
 from marketplaces.channels.ebay.login import SCOPES
 from marketplaces.channels.ebay.sites import REALM, api_base, token_url
 from marketplaces.data import Heard, Notice, Told
-from marketplaces.errors import OurFault, Rejected, Transient
+from marketplaces.errors import OurFault, Rejected, RemoteError, Transient
 from marketplaces.moments import moment
 from marketplaces.text import clean
 from marketplaces.wire import Http, parse_json
@@ -117,7 +117,21 @@ def _public_key(http: Http, keys: AppKeys, kid: str, now: datetime) -> ec.Ellipt
     known = _recall(ours, kid, now)
     if known is not None:
         return known if isinstance(known, ec.EllipticCurvePublicKey) else None
-    access = _app_token(http, keys, ours, now)
+    try:
+        key = _asked(http, keys, kid, now)
+    except RemoteError:
+        # Whoever makes up ids of keys uses up the calls for them; a key that was proved does not change.
+        proved = _recall(ours, kid, None)
+        if not isinstance(proved, ec.EllipticCurvePublicKey):
+            raise
+        return proved
+    _remember(ours, kid, now + KEPT, key or False)
+    return key
+
+
+def _asked(http: Http, keys: AppKeys, kid: str, now: datetime) -> ec.EllipticCurvePublicKey | None:
+    """What eBay says of a key; None when it has none of that id."""
+    access = _app_token(http, keys, f"{api_base(keys)} {keys.get('CLIENT_ID')}", now)
     answer = http.request(
         calls.GET_KEY.call,
         "GET",
@@ -129,7 +143,6 @@ def _public_key(http: Http, keys: AppKeys, kid: str, now: datetime) -> ec.Ellipt
     try:
         told = check(answer, secrets=(access,))
     except Rejected:
-        _remember(ours, kid, now + KEPT, False)
         return None
     try:
         der = base64.b64decode(_PEM.sub("", str(told["key"])), validate=True)
@@ -138,7 +151,6 @@ def _public_key(http: Http, keys: AppKeys, kid: str, now: datetime) -> ec.Ellipt
         raise Transient("a public key of an unknown shape", call=calls.GET_KEY.call) from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise Transient("a public key of another kind", call=calls.GET_KEY.call)
-    _remember(ours, kid, now + KEPT, key)
     return key
 
 
@@ -169,14 +181,17 @@ def _app_token(http: Http, keys: AppKeys, ours: str, now: datetime) -> str:
     return token
 
 
-def _recall(ours: str, what: str, now: datetime) -> Any:
+def _recall(ours: str, what: str, now: datetime | None) -> Any:
+    """What is remembered, however long ago if `now` is None."""
     with _lock:
         until, value = _remembered.get((ours, what), (now, None))
-        return value if until > now else None
+        return value if now is None or (until is not None and until > now) else None
 
 
 def _remember(ours: str, what: str, until: datetime, value: Any) -> None:
     with _lock:
         if len(_remembered) >= MOST:
-            _remembered.clear()
+            # Ids that anybody made up go first: they must not drive out what is proved.
+            for one in [one for one, (_, known) in _remembered.items() if known is False] or list(_remembered):
+                del _remembered[one]
         _remembered[ours, what] = (until, value)
