@@ -297,7 +297,7 @@ class Form:
                 raise ValueError(one.key, MISSING)
             if value and one.pattern and not re.fullmatch(one.pattern, value):
                 raise ValueError(one.key, ODD)
-            if len(value) > 4000 or any(ord(mark) < 32 for mark in value):
+            if len(value) > LONGEST or any(ord(mark) < 32 for mark in value) or (one.secret and not value.isascii()):
                 raise ValueError(one.key, ODD)
             values[one.key] = value
         return cls(values, tuple(trimmed))

@@ -173,7 +173,15 @@ def test_blanks_around_typed_values_are_trimmed_and_reported() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "field"),
-    [({}, "shop"), ({"shop": "  "}, "shop"), ({"shop": "x1"}, "shop"), ({"shop": "1", "token": "a\nb"}, "token")],
+    [
+        ({}, "shop"),
+        ({"shop": "  "}, "shop"),
+        ({"shop": "x1"}, "shop"),
+        ({"shop": "1", "token": "a\nb"}, "token"),
+        ({"shop": "1", "token": "x" * 2501}, "token"),  # sealed, it would be longer than what keeps it
+        ({"shop": "1", "token": "é" * 600}, "token"),
+        ({"shop": "9" * 2501}, "shop"),
+    ],
 )
 def test_a_wrong_value_names_its_field(typed: dict[str, str], field: str) -> None:
     with pytest.raises(ValueError, match=r"fill in|right") as caught:
