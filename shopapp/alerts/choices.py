@@ -19,6 +19,7 @@ from shopapp.records.models import Category, NotificationChoice, Shop
 ON_BY_DEFAULT = frozenset({Category.ACCOUNT_EXPIRED})
 # An address that was refused for good is tried again after this long: servers are mended, too.
 FORGIVE_AFTER = timedelta(days=7)
+LONGEST = 254  # characters of an address
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
@@ -26,6 +27,8 @@ _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 def usable(address: str) -> str:
     """`address` as it can stand in an envelope (domain in ASCII), "" when it is none. No names, no lists."""
     local, at, domain = address.strip().rpartition("@")
+    if len(domain) > LONGEST:  # the longer, the longer it takes to be encoded: a form could hold minutes
+        return ""
     try:
         domain = domain.encode("idna").decode()
     except UnicodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -79,6 +80,14 @@ def test_only_one_plain_address_is_taken(desk: Desk, address: str) -> None:
     assert desk.post("/settings", address=address, notify="account_expired").status == (303 if taken else 422)
     with db.reading() as s:
         assert [one.to_address for one in s.query(Mail)] == ([taken] if taken else [])
+
+
+def test_an_address_of_any_length_is_judged_at_once(desk: Desk) -> None:
+    endless = f"a@{'é' * 120_000}"
+    began = time.process_time()
+    assert choices.usable(endless) == ""
+    assert time.process_time() - began < 0.5
+    assert asked(desk, endless) == 422
 
 
 def test_no_mail_goes_to_an_address_before_its_owner_has_confirmed_it(desk: Desk) -> None:
