@@ -95,6 +95,23 @@ def test_a_report_of_errors_that_ends_no_field_is_trouble_and_not_a_crash() -> N
     assert "table" in caught.value.words
 
 
+@pytest.mark.parametrize("told", [{}, {"has_error_report": None}, {"has_error_report": "true"}])
+def test_lines_in_error_are_looked_up_where_nobody_says_whether_there_is_a_report(told: dict[str, Any]) -> None:
+    facts = vectors("mirakl", "pushes")
+    ended = {"body": {"import_id": 1, "status": "COMPLETE", "lines_in_error": 1, "lines_in_success": 4, **told}}
+    report = {"raw": '"line";"reason";"offer-sku"\n"2";"The offer does not exist";"MUG-RED"\n'}
+    with played("mirakl", ended, report) as play:
+        (one,) = play.channel.document_results(play.line(), facts["site"], "stock:1") or ()
+    assert (one.sku, one.words) == ("MUG-RED", "The offer does not exist")
+
+
+def test_an_import_without_lines_in_error_needs_no_report() -> None:
+    facts = vectors("mirakl", "pushes")
+    ended = {"body": {"import_id": 1, "status": "COMPLETE", "lines_in_error": 0}}
+    with played("mirakl", ended) as play:
+        assert list(play.channel.document_results(play.line(), facts["site"], "stock:1") or ()) == []
+
+
 # --- eBay -------------------------------------------------------------------------------------------------------------
 
 

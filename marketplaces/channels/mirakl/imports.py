@@ -120,7 +120,13 @@ def _status(line: Line, kind: _Kind, import_id: str) -> tuple[bool, bool]:
         if old:
             raise Rejected(f"the import has been {status} for a day", code=status, reason="document_failed", call=call)
         return False, False
-    return True, found.get("has_error_report") is True
+    return True, _has_errors(found)
+
+
+def _has_errors(found: Mapping[str, Any]) -> bool:
+    """Whether a report of errors is there; where that is not told, whether lines are said to be in error."""
+    told, lines = found.get("has_error_report"), found.get("lines_in_error")
+    return told if isinstance(told, bool) else lines not in (None, 0)
 
 
 def _told(line: Line, kind: _Kind, import_id: str) -> Mapping[str, Any]:
