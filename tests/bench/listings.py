@@ -54,7 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, float | str]:
     """Measure and print a table; the figures."""
     if args.tiny:
-        args.skus, args.requests, args.singles, args.scale = 2000, 1, 10, 20.0
+        args.skus, args.requests, args.singles, args.scale = 400, 1, 10, 20.0
     with stand(args.scale) as (here, scene, desk):
         fill(scene, args.skus)
         found: dict[str, float | str] = {"skus": args.skus, "clock_scale": args.scale}

@@ -66,11 +66,12 @@ def test_every_page_is_sound(
 ) -> None:
     seats = {state: sit(story.domain, language, width) for state, story in shops.made.items()}
     found: list[str] = []
-    for name, state, path in pages:
+    # Where little room is, everything is looked at; where there is much, a third, unless all is asked for.
+    for name, state, path in pages[:: 3 if width == 1280 and not ALL else 1]:
         seat = seats[state]
         seat.open(path)
         found += seat.look(name, keys=width == 1280)
-        if known and width == 1280:
+        if known and width == 390:
             found += [f"{name}: {one}" for one in polaris_manifest.findings(seat.markup(), known)]
     assert not found, "\n".join(found)
 

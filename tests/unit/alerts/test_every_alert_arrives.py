@@ -124,7 +124,7 @@ def _play(shop_id: int, story: Story, action: str, value: int | str) -> None:
             _weather(story, value)
 
 
-SEQUENCES = int(os.environ.get("SHOPAPP_SEQUENCES", "40"))
+SEQUENCES = int(os.environ.get("SHOPAPP_SEQUENCES", "20"))
 # Each must be among those played, however few: a second mail within the digest, several in one, a refusal in between.
 DIGESTED = [("break", 1), ("wait", 70), ("break", 2), ("break", 3), ("break", 4), ("wait", 4000)]
 UNTICKED = [("break", 1), ("wait", 25), ("tick", 2), ("fail", 1), ("tick", 3), ("fail", 2), ("break", 2), ("wait", 70)]

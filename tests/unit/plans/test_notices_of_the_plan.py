@@ -21,7 +21,7 @@ from tests.unit.plans.conftest import START
 
 Sale = Callable[..., int]
 STOPPED = "Orders are not created"
-SEQUENCES = int(os.environ.get("SHOPAPP_SEQUENCES", "40"))
+SEQUENCES = int(os.environ.get("SHOPAPP_SEQUENCES", "20"))
 
 
 def cancel(order_id: int) -> None:

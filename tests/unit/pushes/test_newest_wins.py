@@ -20,7 +20,7 @@ from shopapp.work import claim
 from tests.unit.pushes.counter import Item
 from tests.unit.pushes.scene import PUSH, STOP, Scene
 
-INTERLEAVINGS = int(os.environ.get("SHOPAPP_INTERLEAVINGS", "50"))
+INTERLEAVINGS = int(os.environ.get("SHOPAPP_INTERLEAVINGS", "30"))
 STEPS = 16
 DEEDS = ("change", "change", "push", "push", "die before", "die after", "hang", "hang", "wake", "time", "time", "time")
 MOODS = ("take", "take", "take", "lost", "late", "down", "throttle")

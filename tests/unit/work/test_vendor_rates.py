@@ -26,7 +26,7 @@ from shopapp.work import bell
 from tests.sandbox.amazon.buckets import PLANS, Buckets
 from tests.stage.queue import Queue
 
-ACCOUNTS = int(os.environ.get("SHOPAPP_RATE_ACCOUNTS", "60"))  # 200 when run by hand
+ACCOUNTS = int(os.environ.get("SHOPAPP_RATE_ACCOUNTS", "40"))  # 200 when run by hand
 PUNISHED = ACCOUNTS // 20  # so many accounts are told once to stay away for a while
 PROBES = 300
 FASTEST = 500.0
