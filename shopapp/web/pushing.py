@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from marketplaces.money import Money
+from marketplaces.text import clean
 from shopapp.alerts import wording
 from shopapp.i18n import N_
 from shopapp.listings import brake, rules, runs, switch
@@ -107,7 +108,8 @@ def save(account_id: int) -> AnyResponse | tuple[str, int]:
 
 def of_shop(s: Session, uid: str) -> ListingRun:
     """The shop's run, 404 for any other."""
-    found = select(ListingRun).where(ListingRun.shop_id == g.shop_id, ListingRun.uid == uid)
+    # A NUL would be refused by PostgreSQL.
+    found = select(ListingRun).where(ListingRun.shop_id == g.shop_id, ListingRun.uid == clean(uid))
     run = s.scalars(found.where(ListingRun.kind.in_(TITLES))).one_or_none()
     if run is None:
         abort(404)

@@ -92,6 +92,14 @@ def test_no_text_of_a_search_or_filter_breaks_a_page(merchant: Merchant) -> None
             assert merchant.get(f"/inbox?{name}={quote(text)}").status_code == 200
 
 
+def test_no_name_in_an_address_breaks_a_page(merchant: Merchant) -> None:
+    for name in ("%00", "a%00b", "%ED%A0%80", "%F0%9F%A6%8A" * 50, "x" * 3000, "%25", "%27"):
+        for path in ("/listings/runs/{}", "/listings/runs/{}/live", "/listings/skus/import/{}", "/help/{}"):
+            assert merchant.get(path.format(name)).status_code == 404, (path, name)
+        for path in ("/listings/runs/{}/yes", "/listings/runs/{}/no", "/listings/runs/{}/undo"):
+            assert merchant.post(path.format(name)).status_code == 404, (path, name)
+
+
 def test_wildcards_find_only_themselves(merchant: Merchant) -> None:
     def found(text: str) -> set[str]:
         return set(re.findall(r"304-\d", merchant.page(f"/orders?q={quote(text)}")))
