@@ -25,6 +25,7 @@ PATH = "/api/offers/{}/imports"
 MOST = 2_000  # changes in one document
 STUCK = timedelta(hours=24)  # an import that has not ended by then never will
 REPORT_CAP = 50_000_000
+REPORT_ROWS = 50 * MOST  # an offer has several rows where it has several prices
 _ID = re.compile(r"[\w.-]{1,100}")
 _TICKET = re.compile(r"(?:(?:stock|pricing):[\w.-]{1,100} ?){1,2}")
 _SKU, _REASON = "offer-sku", 1  # the first column is the number of the line, the second why it is refused
@@ -145,16 +146,24 @@ def _errors(line: Line, kind: _Kind, import_id: str) -> Iterator[tuple[str, str]
     """(SKU, why) of each line that was refused. Transient when the report cannot be read."""
     path = f"{PATH.format(kind.name)}/{quote(import_id, safe='')}/error_report"
     with calls.fetch_file(line, kind.errors, path) as saved:
-        text = b"".join(saved.pieces(REPORT_CAP)).decode(saved.charset or "utf-8-sig", "replace")
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=";"))
-    except csv.Error as error:
-        raise Transient("a report of errors that is no table", call=kind.errors.operation) from error
-    names = [one.strip().strip("\ufeff").casefold() for one in rows[0]] if rows else []
+        charset = saved.charset or "utf-8-sig"
+        told = (f"{one.decode(charset, 'replace')}\n" for one in saved.lines(REPORT_CAP))
+        try:
+            for row, place in _rows(csv.reader(told, delimiter=";"), kind):
+                sku = clean(row[place], 255, keep_spaces=True)
+                yield sku, redact(clean(row[_REASON], 300), calls.secrets_of(line))
+        except csv.Error as error:
+            raise Transient("a report of errors that is no table", call=kind.errors.operation) from error
+
+
+def _rows(rows: Iterator[list[str]], kind: _Kind) -> Iterator[tuple[list[str], int]]:
+    """Each row that names a SKU, and in which cell. One at a time: a small file may unpack to many."""
+    names = [one.strip().strip("\ufeff").casefold() for one in next(rows, [])]
     if _SKU not in names:
         raise Transient("a report of errors without SKUs", call=kind.errors.operation)
     place = names.index(_SKU)
-    for row in rows[1:]:
+    for number, row in enumerate(rows):
+        if number >= REPORT_ROWS:
+            raise Transient("a report of errors with more rows than any import has", call=kind.errors.operation)
         if len(row) > max(place, _REASON) and row[place]:
-            sku = clean(row[place], 255, keep_spaces=True)
-            yield sku, redact(clean(row[_REASON], 300), calls.secrets_of(line))
+            yield row, place
