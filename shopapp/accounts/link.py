@@ -23,6 +23,7 @@ from shopapp.accounts import placeholders, settle, way
 from shopapp.accounts.line import connect, stored
 from shopapp.accounts.outcome import LoginProblem, Outcome
 from shopapp.accounts.settle import Choice, Taken
+from shopapp.accounts.trials import waited_for
 from shopapp.accounts.way import Departure, Login, begin, come_back, start
 from shopapp.accounts.way import from_channel as channel_login_uri
 from shopapp.i18n import N_
@@ -70,6 +71,7 @@ def confirm(shop_id: int, user_id: str, token: str) -> Outcome:
     return outcome
 
 
+@waited_for
 def typed(
     shop_id: int, user_id: str, channel: str, realm: str, values: Mapping[str, str], account_id: int | None = None
 ) -> Outcome:

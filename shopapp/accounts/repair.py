@@ -21,6 +21,7 @@ from shopapp.accounts.line import keys_of, speak, stored
 from shopapp.accounts.link import begin, proving
 from shopapp.accounts.outcome import Outcome
 from shopapp.accounts.settle import Choice, Taken
+from shopapp.accounts.trials import waited_for
 from shopapp.accounts.way import Login
 from shopapp.alerts import incidents
 from shopapp.records import db, journal
@@ -58,6 +59,7 @@ def needs_login(account: Account) -> bool:
     )
 
 
+@waited_for
 def continue_(shop_id: int, user_id: str, account_id: int) -> Outcome:
     """*Continue* of the repair dialog: what is stored is tested first; if it works the account is active at once.
 
@@ -140,6 +142,7 @@ def deactivate(s: Session, account: Account, user_id: str) -> None:
     journal.audit(s, account.shop_id, user_id, "account_deactivated", subject(account), before=before)
 
 
+@waited_for
 def activate(shop_id: int, user_id: str, account_id: int) -> Outcome:
     """*Activate*: an account with a login goes to the marketplace's login; typed credentials are tested at once."""
     with db.reading() as s:
@@ -211,6 +214,7 @@ def _change(s: Session, account: Account, user_id: str, label: str, form: Mappin
         journal.audit(s, account.shop_id, user_id, "account_saved", subject(account), **changes)
 
 
+@waited_for
 def _strictly(shop_id: int, account_id: int) -> Outcome | None:
     """Before a site is taken from another shop, the seller id itself must be proved; why not, or None."""
     with db.reading() as s:
