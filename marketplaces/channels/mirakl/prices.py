@@ -6,7 +6,7 @@ our reading and its import is lost, a matter of seconds to minutes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,7 @@ from marketplaces.money import Money
 from marketplaces.strange import STRANGE
 from marketplaces.text import clean
 
-SINGLY = 20  # changes whose offers are looked up one by one; for more of them all offers are read
+SINGLY = 20  # changes whose offers are looked up one by one; for more of them the list is read, unless it is longer
 FIRST = ("offer-sku", "price")
 MORE = (
     "price-ranges", "discount-price", "discount-ranges", "discount-start-date", "discount-end-date", "channels",
@@ -67,16 +67,26 @@ def _wished(change: ListingChange) -> Money:
 
 def _offers(line: Line, skus: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """The offers of these SKUs; those that are not there are absent, and the import says so."""
-    if len(skus) <= SINGLY:
+    wanted = set(skus)
+    offers = _among_all(line, wanted) if len(wanted) > SINGLY else None
+    if offers is None:
         found = ((sku, _maybe(line, sku)) for sku in dict.fromkeys(skus))
-        return {sku: offer for sku, offer in found if offer is not None}
-    wanted: set[str] = set(skus)
+        offers = {sku: offer for sku, offer in found if offer is not None}
+    return offers
+
+
+def _among_all(line: Line, wanted: set[str]) -> dict[str, Mapping[str, Any]] | None:
+    """Those of the whole list that are wanted; None when it has more pages than asking for each of them has calls."""
     offers: dict[str, Mapping[str, Any]] = {}
-    for row in _all(line):
-        if isinstance(row, dict) and row.get("shop_sku") in wanted:
-            offers[str(row["shop_sku"])] = row
-            if len(offers) == len(wanted):
-                break
+    offset, total = 0, 1
+    while offset < total and len(offers) < len(wanted):
+        rows, total = listings.page(line, {"max": str(listings.PAGE), "offset": str(offset)})
+        offset += len(rows)
+        if max(offset, total) > listings.PAGE * len(wanted):
+            return None
+        if not rows:
+            break
+        offers |= {str(row["shop_sku"]): row for row in rows if isinstance(row, dict) and row.get("shop_sku") in wanted}
     return offers
 
 
@@ -87,16 +97,6 @@ def _maybe(line: Line, sku: str) -> Mapping[str, Any] | None:
         if error.reason != "not_found":
             raise
         return None
-
-
-def _all(line: Line) -> Iterator[Any]:
-    offset, total = 0, 1
-    while offset < total:
-        rows, total = listings.page(line, {"max": str(listings.PAGE), "offset": str(offset)})
-        yield from rows
-        if not rows:
-            return
-        offset += len(rows)
 
 
 def _row(sku: str, price: Mapping[str, Any]) -> Row:
