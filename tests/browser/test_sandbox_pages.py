@@ -36,9 +36,11 @@ def test_the_tools_make_a_product_orders_and_a_dead_login(sample: SampleApp, new
     start.locator("#new-seller input[name=name]").fill("Example Trading")
     start.get_by_role("button", name="Create a seller").click()
     start.locator("#sellers li", has_text="Example Trading").wait_for()
+    mine = next(one["seller_id"] for one in told(sample, "amazon/sellers") if one["name"] == "Example Trading")
     page, _ = embedded()
     page.get_by_role("button", name="Sandbox").click()
     page.locator("#seller option", has_text="Example Trading").wait_for(state="attached")
+    page.locator("#seller").select_option(mine)
     said = page.locator("#tools-said")
     page.get_by_role("button", name="Add product").click()
     said.get_by_text("Added MUG-BLUE").wait_for()
@@ -49,7 +51,7 @@ def test_the_tools_make_a_product_orders_and_a_dead_login(sample: SampleApp, new
     said.get_by_text("with SKU UNKNOWN-").wait_for()
     page.get_by_role("button", name="Expire login").click()
     said.get_by_text("now: expired").wait_for()
-    seller = next(one for one in told(sample, "amazon/sellers") if one["name"] == "Example Trading")
+    seller = next(one for one in told(sample, "amazon/sellers") if one["seller_id"] == mine)
     assert (seller["orders"], seller["authorisation"]) == (2, "expired")
 
 

@@ -222,7 +222,6 @@ def test_our_own_key_that_is_refused_breaks_no_account_and_tells_the_operator(li
 
 
 def test_the_days_calls_of_a_method_stop_the_polls_and_nothing_else(life: Life, seller: Auctioneer) -> None:
-    spent = life.box.get("/tradera/spent")["spent"].get("searchOrders", 0)
     life.box.post("/tradera/settings", {"daily_calls": 1})
     try:
         seller.sell(sku="LAMP", price=100)
@@ -230,7 +229,6 @@ def test_the_days_calls_of_a_method_stop_the_polls_and_nothing_else(life: Life, 
             life.work(minutes=20)
     finally:
         life.box.post("/tradera/settings", {"daily_calls": None})
-    assert spent >= 1
     refused = [row for row in seller.calls("searchOrders") if row["body"]["status"] == 429]
     assert 1 <= len(refused) <= 4
     assert seller.status() == AccountStatus.ACTIVE

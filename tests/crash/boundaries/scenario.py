@@ -57,6 +57,7 @@ class Scenario:
 
     def recover(self, stage: Stage, scene: Scene) -> None:
         """Started again after a crash: converge."""
+        stage.keep_time()
         self.again(stage, scene)
         step = 0
         quiet = 0

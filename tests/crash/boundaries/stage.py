@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -178,6 +178,12 @@ class Stage:
         clock.travel(by=timedelta(seconds=seconds), freeze=True)
         with self.counter.uncounted():
             self.box.set_clock(clock.now())
+
+    def keep_time(self) -> None:
+        """Go on at the time at which a child before us was killed: it was forked from the same parent as we."""
+        with self.counter.uncounted():
+            reached = datetime.fromisoformat(self.box.get("/clock")["now"])
+        clock.travel(max(clock.now(), reached), freeze=True)
 
     def work(self) -> None:
         """What scheduler and workers do until nothing is due: due rows ring the bell, the bell starts a drain."""
