@@ -143,14 +143,14 @@ def plan(kind: str, accounts: int, *, tiny: bool = False) -> Trial:
     if tiny:
         return Trial(kind, accounts, 100.0, 500.0, 60.0)
     if kind == "own":
-        scale = 200.0 if accounts <= 10 else min(60.0, 20_000 / accounts)
+        scale = 200.0 if accounts <= 10 else min(60.0, 6_000 / accounts)
         return Trial(
-            kind, accounts, scale, {1: 1800.0, 10: 1800.0, 100: 900.0}.get(accounts, 640.0), accounts * 1.5 + 20
+            kind, accounts, scale, {1: 7200.0, 10: 1800.0, 100: 900.0}.get(accounts, 640.0), accounts * 1.5 + 20
         )
     return Trial(
         kind,
         accounts,
-        min(60.0, 40.0 * accounts),
+        min(60.0, 40.0 * accounts, 20_000 / accounts),
         max(500.0 if accounts < 10 else 700.0, accounts * 2.6),
         accounts * 4.0 + 20,
     )
