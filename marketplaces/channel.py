@@ -213,9 +213,8 @@ class Channel(ABC):
     instance: bool = False  # run by many operators: the first of `fields` is an address, its host is the realm
     fields: tuple[Field, ...] = ()  # of the typed way; for OAuth channels: of *Reconnect manually*
     manual_label: str = ""  # label of the typed way beside a login ("Reconnect manually with ..."), "" if there is none
-    settings: tuple[
-        str, ...
-    ] = ()  # names of the app keys, without the CHANNEL_ prefix; all needed before it is offered
+    # Names of the app keys, without the CHANNEL_ prefix; all needed before it is offered.
+    settings: tuple[str, ...] = ()
     app_keys: tuple[AppKey, ...] = ()  # every app key there is, needed or not: the application's settings
     limits: tuple[Limit, ...] = ()
     poll_seconds: int = 300  # the shortest sustainable poll interval of one account
@@ -235,6 +234,7 @@ class Channel(ABC):
     accepts: bool = False  # the seller has to accept each order: see `accept_order`
     looks_daily: bool = False  # polls go well while the seller account is suspended: `identify` is asked once a day
     ships_itself: bool = False  # some orders are shipped by the marketplace: see `shipped_there`
+    words: Mapping[str, str] = {}  # of flags and ignore reasons that only it knows: key -> text
     steps: Mapping[str, tuple[Step, ...]] = {}  # cause (expired, revoked, inactive, credentials, unknown) -> what to do
 
     def shipped_there(self, order: Order) -> bool:
@@ -246,7 +246,7 @@ class Channel(ABC):
         found = [self.account_needed, self.manual_label, *self.sentences, *(realm.label for realm in self.realms)]
         found += [text for one in self.fields for text in (one.label, one.help)]
         found += SENTENCES if self.instance else ()
-        found += [step.text for steps in self.steps.values() for step in steps]
+        found += [*self.words.values(), *(step.text for steps in self.steps.values() for step in steps)]
         return tuple(dict.fromkeys(text for text in found if text))
 
     def available(self, keys: AppKeys) -> bool:

@@ -11,7 +11,7 @@ from shopapp.alerts.causes import CAUSES
 from shopapp.i18n import N_
 from shopapp.records.models import JournalEntry
 from shopapp.web.presentation import HELD_REASONS, _, stored_moment
-from shopapp.web.reasons import IGNORED
+from shopapp.web.reasons import words
 
 # key -> (tone, sentence); %(name)s come from the entry's params
 EVENTS: dict[str, tuple[str, str]] = {
@@ -149,7 +149,7 @@ def _shown(params: Mapping[str, Any]) -> _Dashes:
     if "to" in shown:
         shown["to"] = _(RECIPIENTS.get(str(shown["to"]), str(shown["to"])))
     reason = str(params.get("reason", ""))
-    shown["reason"] = _(HELD_REASONS.get(reason, "") or IGNORED.get(reason, "") or reason)
+    shown["reason"] = _(HELD_REASONS.get(reason, "") or words(reason) or reason)
     cause = CAUSES.get(str(params.get("cause", "")))
     if cause:
         shown["cause"] = _(cause.title) % _Dashes({**params, **shown, "cause": ""})

@@ -26,7 +26,7 @@ from shopapp.web import positions
 from shopapp.web.accounts import channel_of, journal_of
 from shopapp.web.events import Line
 from shopapp.web.presentation import HELD_REASONS, _, language
-from shopapp.web.reasons import FETCHED_LATER, FLAGS, HOW, IGNORED
+from shopapp.web.reasons import FETCHED_LATER, HOW, words
 from shopapp.web.session import current_shop
 from shopapp.web.shipments import gather as packages_of
 from shopapp.work import bell
@@ -66,7 +66,7 @@ def standing(row: Order, shop: Shop) -> Standing:
             return Standing(_("It could not be created. It is tried again by itself."), _("Try again"), due, False)
         case OrderState.IGNORED:
             unknown = N_("The marketplace marks it as not for this app.")
-            return Standing(_(IGNORED.get(row.ignore_reason, unknown)), "", None, False)
+            return Standing(_(words(row.ignore_reason) or unknown), "", None, False)
         case OrderState.CANCELLED:
             return Standing(_("It was cancelled on the marketplace before it was created in Shopify."), "", None, False)
         case _:
@@ -152,7 +152,7 @@ def gather(s: Session, order_id: int) -> dict[str, Any]:
         "older": row.state == OrderState.IGNORED and row.ignore_reason in FETCHED_LATER,
         "lines": list(row.lines),
         "positions": positions.shown(s, row),
-        "flags": [_(FLAGS[flag]) for flag in (sale.flags if sale else ()) if flag in FLAGS],
+        "flags": [_(text) for flag in (sale.flags if sale else ()) if (text := words(flag))],
         "sums": sums(row, sale),
         "taxes": taxes(sale),
         "differs": row.shopify_total_minor is not None and row.shopify_total_minor != row.total_minor,

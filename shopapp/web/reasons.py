@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from marketplaces.channels import registry
 from shopapp.i18n import N_
 
-# Why an order is left alone on purpose.
+# Why an order is left alone on purpose. What only one marketplace knows is declared by its channel.
 IGNORED: dict[str, str] = {
     "before_take_over": N_("It was placed before the import of this account began. Import older orders to get it."),
     "already_shipped": N_("It was shipped already when it was found. Import older orders to get it."),
     "cancelled": N_("It was cancelled already when it was found."),
-    "fulfilled_by_amazon": N_("Amazon ships it from its own warehouse, so there is nothing for the shop to do."),
     "fulfilled_by_channel": N_("The marketplace ships it from its own warehouse: there is nothing for the shop to do."),
-    "non_amazon": N_("It was not sold on Amazon: another shop hands it to Amazon only for shipping."),
 }
 FETCHED_LATER = ("before_take_over", "already_shipped")
 # What the merchant should know before packing.
@@ -25,12 +24,9 @@ FLAGS: dict[str, str] = {
     "authenticity_check": N_("Ship to the marketplace's authenticator, who sends it on"),
     "digital": N_("Digital goods: nothing is shipped"),
     "gift": N_("Gift"),
-    "prime": N_("Prime"),
     "business": N_("Business order"),
     "premium": N_("Premium shipping"),
     "preorder": N_("Pre-order"),
-    "easy_ship": N_("Collected by Amazon's carrier"),
-    "delivery_by_amazon": N_("Delivered by Amazon"),
     "in_store_pick_up": N_("Picked up in the store"),
     "no_price_yet": N_("No price was told yet"),
     "no_tax_told": N_("The marketplace told no tax"),
@@ -42,3 +38,9 @@ HOW: dict[str, str] = {
     "found": N_("Created by this app, found after an answer was lost"),
     "prior": N_("Made by another app before; only linked here"),
 }
+
+
+def words(key: str) -> str:
+    """What a reason or a flag says (the message id to translate), "" for one that nobody declares."""
+    theirs = (channel.words[key] for channel in registry().values() if key in channel.words)
+    return IGNORED.get(key) or FLAGS.get(key) or next(theirs, "")

@@ -127,6 +127,7 @@ def test_an_imported_order_leads_to_shopify_and_shows_both_totals(desk: Desk) ->
         ({"state": "imported", "bound_how": "prior"}, "Made by another app"),
         ({"state": "ignored", "ignore_reason": "made_up_tomorrow"}, "not for this app"),
         *(({"state": "ignored", "ignore_reason": key}, text) for key, text in IGNORED.items()),
+        ({"state": "ignored", "ignore_reason": "fulfilled_by_amazon"}, "Amazon ships it from its own warehouse"),
     ],
 )
 def test_every_state_says_what_it_means(desk: Desk, columns: dict[str, str], said: str) -> None:

@@ -12,6 +12,7 @@ from marketplaces.channels.amazon import (
     feeds,
     listings,
     login,
+    mapping,
     orders,
     push,
     regions,
@@ -55,6 +56,7 @@ class Amazon(Channel):
     overlap = timedelta(minutes=10)
     known_lifetime = login.LIFETIME
     app_id_key = "APPLICATION_ID"
+    words = mapping.WORDS
     steps = repair.STEPS
     sentences = (login.NO_MWS, login.NO_REFRESH_TOKEN)
     shipping = Shipping()

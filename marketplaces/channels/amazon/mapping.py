@@ -37,6 +37,13 @@ _PROGRAMS = {
     "PREORDER": "preorder",
     "DELIVERY_BY_AMAZON": "delivery_by_amazon",
 }
+WORDS = {
+    "fulfilled_by_amazon": "Amazon ships it from its own warehouse, so there is nothing for the shop to do.",
+    "non_amazon": "It was not sold on Amazon: another shop hands it to Amazon only for shipping.",
+    "prime": "Prime",
+    "easy_ship": "Collected by Amazon's carrier",
+    "delivery_by_amazon": "Delivered by Amazon",
+}
 
 
 @dataclass(frozen=True, slots=True)
