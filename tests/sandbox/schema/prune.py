@@ -42,6 +42,9 @@ from graphql import (
 
 ROOT = Path(__file__).resolve().parents[3]
 OPERATIONS = ROOT / "shopapp" / "shopify_admin" / "operations"
+QUESTIONS = Path(__file__).with_name(
+    "questions"
+)  # what the app composes at run time, and what the stand-in's tests ask
 SUBSET = Path(__file__).with_name("admin_subset.graphql")
 NOTICE = Path(__file__).with_name("NOTICE")
 CONTRACT = Path("shopify") / "admin_2026-10.json.gz"
@@ -63,9 +66,14 @@ def load_contract(path: Path) -> Any:
         return json.load(file)["data"]
 
 
-def read_operations(folder: Path = OPERATIONS) -> dict[str, DocumentNode]:
-    """File name without suffix -> parsed document, for every operation of the app."""
-    return {path.stem: parse(path.read_text("utf-8")) for path in sorted(folder.glob("*.graphql"))}
+def files() -> dict[str, Path]:
+    """Name -> file, for every operation."""
+    return {path.stem: path for folder in (OPERATIONS, QUESTIONS) for path in sorted(folder.glob("*.graphql"))}
+
+
+def read_operations() -> dict[str, DocumentNode]:
+    """Name -> parsed document, for every operation."""
+    return {name: parse(path.read_text("utf-8")) for name, path in files().items()}
 
 
 class _Usage(Visitor):

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from tests.sandbox.schema.prune import OPERATIONS
+from tests.sandbox.schema.prune import files
 from tests.sandbox.shopify.tokens import EXCHANGE, ID_TOKEN, OFFLINE
 
 Json = dict[str, Any]
@@ -95,8 +95,8 @@ class ShopClient:
         return answer
 
     def run(self, operation: str, **variables: Any) -> Json:
-        """One of the app's named operations."""
-        text = (OPERATIONS / f"{operation}.graphql").read_text("utf-8")
+        """One of the named operations."""
+        text = files()[operation].read_text("utf-8")
         answer: Json = self._json(self.post(text, variables, operationName=operation))
         return answer
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from tests.sandbox.clock import iso, parse_instant
+from tests.sandbox.clock import parse_instant
 from tests.sandbox.shopify import bulk, catalogue_queries, order_create, orders, views
 from tests.sandbox.shopify.connections import connection
 from tests.sandbox.shopify.fulfillments import order_view
@@ -185,19 +185,6 @@ def cancel_order(_: Any, info: Info, **arguments: Any) -> Record:
     return {"job": {"id": job["id"], "done": False}, "orderCancelUserErrors": []}
 
 
-def add_tags(_: Any, info: Info, tags: list[str], **arguments: Any) -> Record:
-    """Mutation.tagsAdd, for orders."""
-    one = _shop(info)
-    order = one.orders.get(arguments["id"])
-    if order is None:
-        return {"node": None, "userErrors": [{"field": ["id"], "message": f"Order does not exist: {arguments['id']}"}]}
-    order["tags"] = sorted({*order["tags"], *(part.strip() for tag in tags for part in tag.split(",") if part.strip())})
-    one.order_changed(order)
-    body = {"shop": one.domain, "order_id": order["id"], "tags": tags, "at": iso(one.now())}
-    one.world.ledger.record("shopify", "order.tagged", orders.reference(order), body)
-    return {"node": orders.order_view(order), "userErrors": []}
-
-
 RESOLVERS: dict[tuple[str, str], Resolver] = {
     ("QueryRoot", "shop"): shop,
     ("QueryRoot", "currentAppInstallation"): installation,
@@ -212,5 +199,4 @@ RESOLVERS: dict[tuple[str, str], Resolver] = {
     ("Mutation", "metafieldDefinitionCreate"): define_metafield,
     ("Mutation", "orderCreate"): create_order,
     ("Mutation", "orderCancel"): cancel_order,
-    ("Mutation", "tagsAdd"): add_tags,
 }

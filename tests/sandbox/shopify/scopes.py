@@ -26,8 +26,7 @@ FIELDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("QueryRoot", "locations"): TYPES["Location"],
     ("Mutation", "orderCreate"): ("write_orders",),
     ("Mutation", "orderCancel"): ("write_orders", "write_marketplace_orders"),
-    # The contract names no scope for these two; what they write belongs to orders.
-    ("Mutation", "tagsAdd"): ("write_orders",),
+    # The contract names no scope for it; what it writes belongs to orders.
     ("Mutation", "metafieldDefinitionCreate"): ("write_orders",),
     ("Location", "name"): ("read_locations", "read_markets_home"),
     ("Location", "isActive"): ("read_locations",),

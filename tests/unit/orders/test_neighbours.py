@@ -103,7 +103,7 @@ def test_a_failing_job_of_one_shop_leaves_no_trace_in_the_next_of_another(
             ids[one.domain] += one.sell(sku="A-1", count=10)
             one.poll()
     for kind, params in FAULTS:
-        for operation in ("OrderCreate", "VariantsBySku", "OrderByMarketplaceRef"):
+        for operation in ("OrderCreate", "VariantsBySku", "OrdersByMarketplaceRefs"):
             match = {"shop": scene.domain}
             scene.box.fault("shopify", kind, operation, match=match, times=max(1, JOBS // 100), params=params)
     broken = _break(monkeypatch, scene.shop_id)

@@ -123,7 +123,7 @@ def test_a_half_answer_to_a_mutation_may_have_been_done(ground: Ground, shop: Sh
 
 def test_a_missing_scope_is_named(ground: Ground, shop: Shop) -> None:
     ground.set(shop.domain, scopes_granted=["read_products", "write_inventory"])
-    error = trouble(tokens.line(shop.id), "OrdersBySearch", {"q": "x"})
+    error = trouble(tokens.line(shop.id), "OrdersOfPeriod", {"q": "x"})
     assert isinstance(error, PermissionMissing)
     assert "read_orders" in error.what
 

@@ -169,9 +169,8 @@ def test_every_operation_of_the_app_costs_what_its_first_line_says(shop):
     variables = {
         "OrderCreate": {"order": {}},
         "OrderCancel": {"orderId": "gid://shopify/Order/1", "reason": "OTHER", "restock": False},
-        "OrderTagsAdd": {"id": "gid://shopify/Order/1", "tags": ["x"]},
     }
-    for path in sorted(prune.OPERATIONS.glob("*.graphql")):
+    for path in prune.files().values():
         said = int(re.match(r"# cost: (\d+)\n", path.read_text("utf-8"))[1])
         answer = shop.run(path.stem, **variables.get(path.stem, _plain_values(path)))
         assert answer["extensions"]["cost"]["requestedQueryCost"] == said, path.stem

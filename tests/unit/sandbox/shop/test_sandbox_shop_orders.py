@@ -311,15 +311,6 @@ def test_cancelling_an_unknown_order_is_a_user_error(shop):
     assert answer["data"]["orderCancel"]["orderCancelUserErrors"][0]["code"] == "NOT_FOUND"
 
 
-def test_tags_are_added_to_those_that_are_there(shop):
-    order = shop.create(tags=["b"])["order"]["id"]
-    assert shop.run("OrderTagsAdd", id=order, tags=["a", "b"])["data"]["tagsAdd"]["node"] == {"id": order}
-    assert shop.look()["orders"][0]["tags"] == ["a", "b"]
-    answer = shop.run("OrderTagsAdd", id="gid://shopify/Order/1", tags=["a"])["data"]["tagsAdd"]
-    assert answer["node"] is None
-    assert answer["userErrors"]
-
-
 def test_orders_stock_and_tokens_survive_a_restart(start: Callable, http_session):
     with start() as sandbox:
         shop = ShopClient(sandbox.url, http_session, {"index_lag_seconds": 0}, app_of(sandbox)).install()
