@@ -92,7 +92,8 @@ class Run:
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan = plan
         self.rng = random.Random(plan.seed)
-        settings = {"SETTLE_SECONDS": str(plan.settle)}
+        # A long run sells more than any trial permits: past it orders would be held, and no kill would meet one.
+        settings = {"SETTLE_SECONDS": str(plan.settle), "PLAN_LIMITS": "trial=100000000"}
         self.premises: Demo | House = Demo(folder, plan.scale, settings)
         if plan.premises == "house":
             self.premises = House(folder, plan.scale, settings | {"POLL_SECONDS": "10"}, postgres=plan.postgres)
