@@ -29,6 +29,7 @@ RESUMED = 60.0  # seconds until something is imported again after the queue was 
 LEASE = 120.0
 MARK = "crash:mark"
 PROGRESS = 6.0  # seconds
+TRIES = 20  # to find what is to be struck: workers that stay busy cannot be caught idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +188,15 @@ class Run:
         while self.killer.count < self.plan.kills:
             if self.killer.count + 1 >= next_timed:
                 self.settle_down(load)
-                what = self.told(self.killer.strike(order[turn % len(order)]))
+                aimed, tries = order[turn % len(order)], 0
+                while not (what := self.told(self.killer.strike(aimed))) and tries < TRIES:
+                    tries += 1
+                turn += 1
                 if what:
-                    turn, next_timed = turn + 1, next_timed + self.plan.probe
+                    next_timed += self.plan.probe
                     self.recover(what)
+                else:
+                    say(f"nothing to strike: {aimed}")
                 load.calm.clear()
                 continue
             time.sleep(self.plan.gap * self.rng.uniform(0.2, 1.8))
