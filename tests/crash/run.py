@@ -191,6 +191,7 @@ class Run:
                 aimed, tries = order[turn % len(order)], 0
                 while not (what := self.told(self.killer.strike(aimed))) and tries < TRIES:
                     tries += 1
+                    time.sleep(0.25)
                 turn += 1
                 if what:
                     next_timed += self.plan.probe
