@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -29,6 +29,7 @@ from marketplaces.transport import Hosts, Saving, Transport, WireFailure, prepar
 __all__ = ["Answer", "Bucket", "Http", "clean", "parse_json", "redact", "retry_after"]
 
 MAX_WAIT = 3600
+A_DAY = timedelta(days=1)  # a remote's clock that is further off than this is not believed
 MOST_VALUES = 500_000
 MOST_DIGITS = 400  # of a number with a fraction or an exponent: to count with 1e9999999 would take for ever
 WHOLE_FILE = 45.0  # seconds for a file: whoever works through a queue is ended after ninety
@@ -67,6 +68,15 @@ class Answer:
     def header(self, name: str) -> str:
         """The header `name`, "" when absent."""
         return self.headers.get(name.lower(), "")
+
+    def said_at(self, now: datetime) -> datetime:
+        """The remote's time of this answer, never later than ours; `now` where it tells none, or one a day off."""
+        try:
+            told = parsedate_to_datetime(self.header("date"))
+            told = told if told.tzinfo else told.replace(tzinfo=UTC)
+            return told if now - A_DAY < told < now else now
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return now
 
     def object(self) -> dict[str, Any]:
         """The body as a JSON object; Transient when it is something else."""

@@ -200,6 +200,13 @@ def test_what_became_of_a_cancellation_is_looked_up_where_the_page_cannot_tell(s
     assert {path.rpartition("/")[2] for path in alone} == {asked, rejected}, "no others are asked for"
 
 
+def test_a_list_of_several_pages_is_read_to_its_end_while_our_clock_is_fast(seat: Seat) -> None:
+    seller = seat.seller()
+    ids = seat.orders(seller, count=230)
+    line = replace(seat.linked(seller), now=lambda: seat.now() + timedelta(hours=1))
+    assert set(_sweep(seat, line)) == set(ids)
+
+
 def test_an_american_order_holds_ebays_tax_apart(seat: Seat) -> None:
     seller = seat.seller(site="EBAY_US")
     seat.orders(seller, price="100.00", tax="8.25", shipping="4.99")

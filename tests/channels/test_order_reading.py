@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,9 +15,11 @@ from marketplaces.channels import registry
 from marketplaces.data import Order, Unmapped
 from marketplaces.money import Money
 from tests.channels.calls import as_list, changed_since, made, order_id, page, placed_between, ready, search, single
-from tests.channels.double import Played, assert_all_said, played, row_id, rows, vectors
+from tests.channels.double import NOW, Played, assert_all_said, played, row_id, rows, vectors
 
 KEYS = list(registry())
+# Whose answers name no time themselves: how far a sweep reaches is told by their clock, or by ours.
+TIMELESS = [key for key in KEYS if datetime.fromisoformat(vectors(key, "channel")["page"]["until"]) == NOW]
 PAGED = [key for key in KEYS if "middle" in vectors(key, "channel")["page"]]
 
 
@@ -147,6 +150,14 @@ def test_a_page_that_is_the_only_one_tells_how_far_it_reaches(key: str) -> None:
         found, facts, sent = search(play), play.facts["page"], _asked(play, key)
     assert (found.next_token, found.until) == ("", datetime.fromisoformat(facts["until"]))
     assert facts["changes"].items() <= sent[0].items()
+
+
+@pytest.mark.parametrize("key", TIMELESS)
+def test_a_clock_of_ours_that_is_fast_hides_no_order(key: str) -> None:
+    for ahead, reached in ((timedelta(hours=1), timedelta(hours=1)), (timedelta(days=3), timedelta(0))):
+        told = format_datetime(NOW - ahead, usegmt=True)
+        with played(key, *({**row, "headers": {"Date": told}} for row in page(key, ready(key)[:1]))) as play:
+            assert search(play).until == NOW - reached, "a clock that is days off is the remote's trouble"
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -59,7 +59,7 @@ class Handler(WSGIRequestHandler):
 
     def _send_head(self, status: str, headers: list[tuple[str, str]]) -> bool:
         code, _, message = status.partition(" ")
-        self.send_response(int(code), message)
+        self.send_response_only(int(code), message)  # the app has told the date, which is the sandbox's
         for name, value in headers:
             self.send_header(name, value)
         bare = self.command == "HEAD" or int(code) in (204, 304)

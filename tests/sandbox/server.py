@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from flask import Flask, Response
+from werkzeug.http import http_date
 
 from tests.sandbox.faults import CutConnection
 from tests.sandbox.listener import Listener
@@ -61,6 +62,12 @@ class Sandbox:
                 part.register(self.wsgi, self.world)
         if not any(rule.rule == "/" for rule in self.wsgi.url_map.iter_rules()):
             self.wsgi.add_url_rule("/", "start_page", _plain_start_page)
+        self.wsgi.after_request(self._dated)
+
+    def _dated(self, response: Response) -> Response:
+        """Every remote tells its time with each answer."""
+        response.headers["Date"] = http_date(self.world.clock.now())
+        return response
 
     @property
     def url(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from marketplaces import strange
 from marketplaces.channel import Line
 from marketplaces.channels.ebay import calls, mapping
+from marketplaces.channels.ebay.answers import check
 from marketplaces.channels.ebay.sites import MARKETS
 from marketplaces.data import Order, OrderPage, OrderQuery, Unmapped
 from marketplaces.errors import RateLimited, Rejected, Transient
@@ -56,7 +57,9 @@ def search(line: Line, query: OrderQuery) -> OrderPage:
     if query.created_since is not None and query.created_since >= now:
         return OrderPage((), "", query.created_since)
     params, end = _params(query, place, now)
-    body = calls.get(line, calls.GET_ORDERS, params)
+    answer = calls.send(line, calls.GET_ORDERS, params)
+    body = check(answer, secrets=calls.secrets_of(line))
+    end = end or _stamp(answer.said_at(now))
     rows, total = calls.rows_of(body, "orders"), body.get("total")
     if rows is None or isinstance(total, bool) or not isinstance(total, int) or not 0 <= total < 10**9:
         raise Transient("an order page of an unknown shape", call=calls.GET_ORDERS.call)
@@ -124,7 +127,8 @@ def _wanted(one: Order | Unmapped, sites: tuple[str, ...]) -> bool:
 
 
 def _params(query: OrderQuery, place: _Place, now: datetime) -> tuple[dict[str, str], str]:
-    """(the query, the end of its period). With both dates eBay heeds only the creation; it refuses an end in its future."""
+    """(the query, the end of its period, "" while it is open). With both dates eBay heeds only the creation; it refuses
+    an end in its future."""
     if query.updated_since is not None:
         name, since, end = "lastmodifieddate", query.updated_since, place.end
     elif query.created_since is not None:
@@ -133,7 +137,7 @@ def _params(query: OrderQuery, place: _Place, now: datetime) -> tuple[dict[str, 
     else:
         raise ValueError("an order query needs a start")
     params = {"fieldGroups": "TAX_BREAKDOWN", "filter": f"{name}:[{_stamp(max(since, now - HISTORY))}..{end}]"}
-    return {**params, "limit": str(MOST), "offset": str(place.offset)}, end or _stamp(now)
+    return {**params, "limit": str(MOST), "offset": str(place.offset)}, end
 
 
 def _stamp(when: datetime) -> str:

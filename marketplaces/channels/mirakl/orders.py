@@ -7,8 +7,7 @@ ever leaves it, so no order is missed, and how far a sweep reaches is the time o
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,6 @@ from marketplaces.text import clean
 
 PATH = "/api/orders"
 PAGE = 100
-A_DAY = timedelta(days=1)
 NAMES = strange.Names("The marketplace's", "order_id", "created_date", "last_updated_date", longest_id=255)
 _TOKEN = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z) (\d{1,9})")
 
@@ -40,7 +38,7 @@ def search(line: Line, query: OrderQuery) -> OrderPage:
     rows, total = body.get("orders"), body.get("total_count")
     if not isinstance(rows, list) or isinstance(total, bool) or not isinstance(total, int):
         raise Transient("an order page of an unknown shape", call=calls.LIST_ORDERS.operation)
-    began = since or stamp(min(at, line.now()))
+    began = since or stamp(at)
     more = bool(rows) and offset + len(rows) < total
     found = tuple(one_of_page(line, row) for row in rows)
     return OrderPage(found, f"{began} {offset + len(rows)}" if more else "", None if more else _moment(began))
@@ -96,15 +94,9 @@ def one_of_page(line: Line, found: Any) -> Order | Unmapped:
 
 
 def _list(line: Line, limit: Limit, params: dict[str, str]) -> tuple[dict[str, Any], datetime]:
-    """(the body, the instance's time): ours when it tells none, or nonsense."""
+    """(the body, the instance's time)."""
     answer = calls.send(line, limit, "GET", PATH, params)
-    body = check(answer, secrets=calls.secrets_of(line))
-    try:
-        told = parsedate_to_datetime(answer.header("date"))
-        told = told if told.tzinfo else told.replace(tzinfo=UTC)
-        return body, told if abs(told - line.now()) < A_DAY else line.now()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return body, line.now()
+    return check(answer, secrets=calls.secrets_of(line)), answer.said_at(line.now())
 
 
 def _params(query: OrderQuery) -> dict[str, str]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, request
-from werkzeug.http import http_date
 
 from tests.sandbox.mirakl.shops import Shop, Shops, named
 from tests.sandbox.world import World
@@ -77,7 +76,6 @@ class Gate:
             told = self._gated(instance, operation, shop) or _tried(lambda: work(shop or {}))
             facts = {"status": told.status_code, "query": request.query_string.decode(), "path": request.path}
             self.world.ledger.record("mirakl", f"mirakl.{operation}", who, facts)
-            told.headers["Date"] = http_date(self.world.clock.now())
             return told
 
         labels = {"seller": str(shop["shop_id"]) if shop else "", "instance": instance}
