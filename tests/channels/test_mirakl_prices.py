@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from marketplaces.channels.mirakl import prices
 from marketplaces.data import ListingChange
+from marketplaces.errors import Transient
 from marketplaces.money import Money
 from tests.channels.double import played, vectors
 
@@ -46,3 +49,18 @@ def test_a_list_that_grows_while_it_is_read_is_not_read_for_ever() -> None:
     growing = [page(range(1000, 1100), 100 * (at + 2)) for at in range(MANY)]
     singly = (page(range(number, number + 1), 1) for number in range(MANY))
     assert len(asked(*growing, *singly)) == 2 * MANY
+
+
+def test_a_page_that_hides_its_offers_deletes_no_prices() -> None:
+    with pytest.raises(Transient):
+        asked(page(range(20), 150), page(range(0), 150))
+    with pytest.raises(Transient):
+        asked(page(range(0), 10**18), page(range(0), 1))
+
+
+def test_a_list_of_listings_does_not_end_at_a_page_that_hides_them() -> None:
+    with played("mirakl", page(range(100), 150), page(range(0), 150)) as play:
+        first = play.channel.read_listings(play.line(), play.facts["site"], "")
+        assert first is not None
+        with pytest.raises(Transient):
+            play.channel.read_listings(play.line(), play.facts["site"], first.next)

@@ -160,6 +160,17 @@ def test_a_clock_of_ours_that_is_fast_hides_no_order(key: str) -> None:
             assert search(play).until == NOW - reached, "a clock that is days off is the remote's trouble"
 
 
+@pytest.mark.parametrize("key", PAGED)
+def test_a_page_without_orders_that_is_not_the_last_ends_no_sweep(key: str) -> None:
+    with played(key, *page(key, [], "middle")) as play:
+        try:
+            found = search(play)
+        except errors.Transient:
+            return
+    assert found.next_token
+    assert found.until is None
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_a_period_is_asked_for_by_creation_on_every_page_and_never_by_changes(key: str) -> None:
     """Imports of older orders and the nightly count rely on it: a day's orders are those placed on that day."""

@@ -32,8 +32,10 @@ def read(line: Line, site: str, ticket: str) -> ListingPart:
     rows, total = calls.rows_of(body, "inventoryItems"), body.get("total")
     if rows is None or isinstance(total, bool) or not isinstance(total, int):
         raise Transient("a page of items of an unknown shape", call=calls.GET_ITEMS.call)
+    if not rows and number * PAGE < total:
+        raise Transient("a page of items without its items", call=calls.GET_ITEMS.call)
     found = [one for row in rows for one in _of_item(line, site, row)]
-    more = bool(rows) and (number + 1) * PAGE < total
+    more = (number + 1) * PAGE < total
     return ListingPart(tuple(found), str(number + 1) if more else "")
 
 

@@ -30,7 +30,7 @@ def read(line: Line, site: str, ticket: str) -> ListingPart:
     offset = int(ticket) if ticket.isascii() and ticket.isdigit() and len(ticket) < 10 else 0
     rows, total = page(line, {"max": str(PAGE), "offset": str(offset)})
     after = offset + len(rows)
-    return ListingPart(_all(rows, site), str(after) if rows and after < total else "")
+    return ListingPart(_all(rows, site), str(after) if after < total else "")
 
 
 def page(line: Line, params: Mapping[str, str]) -> tuple[list[Any], int]:
@@ -39,6 +39,8 @@ def page(line: Line, params: Mapping[str, str]) -> tuple[list[Any], int]:
     rows, total = body.get("offers"), body.get("total_count")
     if not isinstance(rows, list) or isinstance(total, bool) or not isinstance(total, int):
         raise Transient("a page of offers of an unknown shape", call=CALL)
+    if not rows and int(params.get("offset", 0)) < total:
+        raise Transient("a page of offers without its offers", call=CALL)
     return rows, total
 
 

@@ -38,8 +38,10 @@ def search(line: Line, query: OrderQuery) -> OrderPage:
     rows, total = body.get("orders"), body.get("total_count")
     if not isinstance(rows, list) or isinstance(total, bool) or not isinstance(total, int):
         raise Transient("an order page of an unknown shape", call=calls.LIST_ORDERS.operation)
+    if not rows and offset < total:
+        raise Transient("an order page without its orders", call=calls.LIST_ORDERS.operation)
     began = since or stamp(at)
-    more = bool(rows) and offset + len(rows) < total
+    more = offset + len(rows) < total
     found = tuple(one_of_page(line, row) for row in rows)
     return OrderPage(found, f"{began} {offset + len(rows)}" if more else "", None if more else _moment(began))
 
