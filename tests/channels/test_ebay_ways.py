@@ -22,7 +22,9 @@ from marketplaces.errors import (
     PermissionMissing,
     RateLimited,
     Rejected,
+    Transient,
 )
+from tests.channels.calls import page, ready, search
 from tests.channels.double import played
 from tests.channels.ebay_seat import Seat, seated
 
@@ -200,6 +202,18 @@ def test_what_became_of_a_cancellation_is_looked_up_where_the_page_cannot_tell(s
     assert {path.rpartition("/")[2] for path in alone} == {asked, rejected}, "no others are asked for"
 
 
+@pytest.mark.parametrize("told", [{}, {"orderId": "99-99999-99999"}])
+def test_an_order_is_not_lost_where_the_look_at_its_cancellation_tells_of_none_or_of_another(
+    told: dict[str, str],
+) -> None:
+    asked = {**ready("ebay")[0], "cancelStatus": {"cancelState": "IN_PROGRESS", "cancelRequests": []}}
+    with played("ebay", *page("ebay", [asked]), {"body": told}) as play:
+        (found,) = search(play).orders
+    assert isinstance(found, Order)
+    assert (found.order_id, found.state) == (asked["orderId"], OrderState.READY)
+    assert "cancel_requested" in found.flags
+
+
 def test_a_list_of_several_pages_is_read_to_its_end_while_our_clock_is_fast(seat: Seat) -> None:
     seller = seat.seller()
     ids = seat.orders(seller, count=230)
@@ -280,6 +294,11 @@ def test_all_items_are_read_in_parts_and_a_site_without_policies_costs_one_call(
     assert empty is not None
     assert (tuple(empty.rows), empty.next) == ((), "")
     assert len(seat.exchanges) == before + 1
+
+
+def test_a_list_of_items_does_not_end_at_a_page_that_hides_them() -> None:
+    with played("ebay", {"body": {"inventoryItems": [], "total": 51}}) as play, pytest.raises(Transient):
+        play.channel.read_listings(play.line(), "EBAY_DE", "1")
 
 
 @pytest.mark.parametrize("one_sku", [False, True])

@@ -103,14 +103,15 @@ def _following(place: _Place, count: int, total: int) -> int | None:
 def _with_cancellations(line: Line, rows: list[Any]) -> list[Any]:
     """The page tells that a cancellation was asked for, but never what became of it: only a look at the order does.
 
-    Asked are those that are still to be shipped. Without an answer the order counts as asked to be cancelled.
+    Asked are those that are still to be shipped. Without an answer about it the order counts as asked to be cancelled.
     """
     left, found = ASKED, []
     for row in rows:
         if left and mapping.may_be_cancelled(row):
             left -= 1
             try:
-                row = _raw(line, str(row["orderId"]))
+                told = _raw(line, str(row["orderId"]))
+                row = told if told.get("orderId") == row["orderId"] else row
             except (RateLimited, Transient, Rejected):
                 left = 0
         found.append(row)
