@@ -221,6 +221,24 @@ def test_a_list_of_several_pages_is_read_to_its_end_while_our_clock_is_fast(seat
     assert set(_sweep(seat, line)) == set(ids)
 
 
+def test_a_free_item_takes_no_part_of_a_discount_of_the_whole_order() -> None:
+    sold = ready("ebay")[0]
+    (item,) = sold["lineItems"]
+    paid, off = (Money.parse(item["lineItemCost"]["value"], "EUR"), Money.parse("10.00", "EUR"))
+    gift = {**item, "lineItemId": "2", "lineItemCost": {"value": "0.0", "currency": "EUR"}}
+    total = Money.parse(sold["pricingSummary"]["total"]["value"], "EUR") - off
+    pricing = {
+        **sold["pricingSummary"],
+        "priceDiscount": {"value": "-10.00", "currency": "EUR"},
+        "total": {"value": str(total.decimal), "currency": "EUR"},
+    }
+    with played("ebay", *page("ebay", [{**sold, "lineItems": [item, gift], "pricingSummary": pricing}])) as play:
+        (found,) = search(play).orders
+    assert isinstance(found, Order)
+    assert [(line.total, line.discount) for line in found.lines] == [(paid - off, off), (off - off, off - off)]
+    assert found.total == total
+
+
 def test_an_american_order_holds_ebays_tax_apart(seat: Seat) -> None:
     seller = seat.seller(site="EBAY_US")
     seat.orders(seller, price="100.00", tax="8.25", shipping="4.99")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marketplaces.amounts import known_currency, minor
+from marketplaces.bills import by_weight
 from marketplaces.errors import Rejected
 from marketplaces.money import Money
 
@@ -140,11 +141,6 @@ def _spread(items: Iterable[Parts], off: int) -> None:
     room = sum(one.price - one.discount for one in rows)
     if left <= 0 or room <= 0:
         return
-    left = min(left, room)
-    for one in rows:
-        here = one.price - one.discount
-        share = left * here // room
-        one.discount, left, room = one.discount + share, left - share, room - here
-    for one in rows:
-        share = min(left, one.price - one.discount)
-        one.discount, left = one.discount + share, left - share
+    shares = by_weight(min(left, room), [one.price - one.discount for one in rows])
+    for one, share in zip(rows, shares, strict=True):
+        one.discount += share
