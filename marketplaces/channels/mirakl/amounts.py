@@ -63,23 +63,32 @@ def settle(raw: Mapping[str, Any]) -> Bill:
         flags.append("partly_cancelled")
     if any(one.raw.get("refunds") for one in kept):
         flags.append("partially_refunded")
+    whole = not flags
     if not any(one.taxes or one.shipping_taxes for one in kept):
-        _taxes_of_order(raw, kept, currency)
+        _taxes_of_order(raw, kept if total == sums[0] else items, currency)  # of whatever the total is about
     if not any(one.taxes or one.shipping_taxes for one in kept):
         flags.append("no_tax_told")
     taxes = [] if included else [tax.amount for one in kept for tax in (*one.taxes, *one.shipping_taxes)]
-    rest = _rest(raw, taxes, currency) if len(kept) == len(items) else 0
+    rest = 0 if included or len(kept) < len(items) else _rest(raw, taxes, currency, whole=whole)
     lines = tuple(line for one in kept for line in _lines(one, included, currency))
     charges = _charges(kept, included, currency)
     made = Money(sums[0] + sum(taxes) + rest, currency)
     return Bill(currency, made, lines, charges, Money(rest, currency) if rest else None, included, tuple(flags))
 
 
-def _rest(raw: Mapping[str, Any], taxes: Sequence[int], currency: str) -> int:
-    """What rounding the taxes of positions leaves of those that are told for the order, which is what is paid."""
+def _rest(raw: Mapping[str, Any], taxes: Sequence[int], currency: str, *, whole: bool) -> int:
+    """What rounding the taxes of positions leaves of those that are told for the order, which is what is paid.
+
+    Rejected with both sums where it is more, unless something was taken from the order later (not `whole`).
+    """
     told = [_minor(one["total_amount"], currency, "order_taxes") for one in raw.get("order_taxes") or ()]
     rest = sum(told) - sum(taxes)
-    return rest if told and abs(rest) <= len(taxes) else 0
+    if not told or abs(rest) <= len(taxes):
+        return rest if told else 0
+    if whole:
+        both = f"the taxes of the positions come to {Money(sum(taxes), currency)}, the order says {Money(sum(told), currency)}"
+        raise Rejected(both, field="order_taxes", reason="totals_do_not_add_up")
+    return 0
 
 
 def _rows(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
