@@ -101,13 +101,13 @@ def _fraction(text: str) -> Decimal:
     return value
 
 
-def parse_json(raw: bytes) -> Any:
+def parse_json(raw: bytes, most: int = MOST_VALUES) -> Any:
     """Strict JSON from strict UTF-8 (byte order mark allowed): fractions as Decimal, no NaN. ValueError otherwise.
 
-    More than half a million values are refused: a small text of nothing but brackets grows to half a gigabyte. So are
+    More than `most` values are refused: a small text of nothing but brackets grows to half a gigabyte. So are
     numbers that no computer's float could hold.
     """
-    if sum(raw.count(mark) for mark in b"[{,") > MOST_VALUES:
+    if sum(raw.count(mark) for mark in b"[{,") > most:
         raise ValueError("more values than any answer has")
     try:
         return jsonlib.loads(raw.decode("utf-8-sig"), parse_float=_fraction, parse_constant=_no_constant)

@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from marketplaces.channels.amazon import feeds
 from marketplaces.data import ListingChange, Money, PushVerdict
 from tests.channels.changes import change
 from tests.channels.double import as_list, contracts, played, row_id, rows, vectors, wire
@@ -61,3 +62,13 @@ def test_money_of_any_size_is_written_with_its_own_digits() -> None:
             one = ListingChange("1", "A", "", Money(minor, "EUR"), None)
             play.channel.push(play.line(), SITE, one)
             assert f'"value_with_tax":{text}'.encode() in play.server.requests[0]
+
+
+def test_a_report_with_issues_of_every_message_of_a_full_feed_is_read() -> None:
+    *answers, report = as_list(vectors("amazon", "pushes")["document"]["done"][0]["answers"])
+    refused, hint = report["body"]["issues"]
+    issues = [{**one, "messageId": number} for number in range(feeds.MOST) for one in (refused, hint, hint, hint)]
+    with played("amazon", *answers, wire({"body": {**report["body"], "issues": issues}})) as play:
+        told = play.channel.document_results(play.line(), SITE, "50001")
+        assert told is not None
+        assert sum(one.verdict is PushVerdict.REFUSED for one in told) == feeds.MOST

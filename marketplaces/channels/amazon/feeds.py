@@ -31,6 +31,7 @@ ROOM = LARGEST - HEADER - MOST * MESSAGE  # for those of all messages
 FEEDS, WITHIN = 5, timedelta(minutes=5)  # of this kind, beside the bucket of createFeed
 BATCH = 1_000  # messages written at once
 CAP = 200_000_000  # bytes of an unpacked report
+VALUES = 100 * MOST  # in it: a message may have many issues, most of them hints
 
 
 def send(line: Line, site: str, changes: Iterable[ListingChange]) -> str:
@@ -95,7 +96,7 @@ def _report(line: Line, document_id: str) -> Mapping[str, Any]:
     url = _text(calls.get(line, calls.GET_FEED_DOCUMENT, path), "url", call)
     with line.http.download(call, url, hosts=documents.hosts_of(line, url, call)) as saved:
         try:
-            report = parse_json(b"".join(saved.pieces(CAP)))
+            report = parse_json(b"".join(saved.pieces(CAP)), VALUES)
         except ValueError as error:
             raise Transient("a feed's report that cannot be read", call=call) from error
     if not isinstance(report, dict) or not isinstance(report.get("summary"), dict):
