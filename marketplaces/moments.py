@@ -18,7 +18,7 @@ def moment(raw: Any) -> datetime:
     """
     if not isinstance(raw, str):
         raise TypeError(f"a time as text expected, not {type(raw).__name__}")
-    when = datetime.fromisoformat(_FRACTION.sub(r"\1", _LEAP.sub(":59", raw.strip())))
+    when = datetime.fromisoformat(_FRACTION.sub(r"\1", _LEAP.sub(":59", raw.strip().upper())))
     if not FIRST_YEAR <= when.year <= LAST_YEAR:
         raise ValueError(f"a time in the year {when.year}")
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
