@@ -101,6 +101,15 @@ def soon(seconds: int) -> int:
         pytest.param(lambda: token(dest=f"https://{SHOP}/", iss=f"https://{SHOP}//admin"), id="trailing slash"),
         pytest.param(lambda: token(sub=17), id="number as person"),
         pytest.param(lambda: token(sub=""), id="empty person"),
+        pytest.param(lambda: token(iss="https://[", dest="https://["), id="no address"),
+        pytest.param(lambda: token(sub="1\x007"), id="person that no database holds"),
+        pytest.param(lambda: token(sub="\ud800"), id="person that no text holds"),
+        pytest.param(lambda: token(sub="7" * 65), id="person too long for our tables"),
+        *[
+            pytest.param(lambda name=name, value=value: token(**{name: value}), id=f"{name} {value!r:.20}")
+            for name in ("iss", "dest", "aud", "sub", "sid", "exp", "nbf", "iat")
+            for value in (None, True, [], ["x"], {}, 1.5, float("nan"), float("inf"), "\x00", 10**400)
+        ],
         pytest.param(lambda: token(exp=soon(3600)), id="lives too long"),
         pytest.param(lambda: token(exp=str(soon(60))), id="text as time"),
         *[
