@@ -64,7 +64,7 @@ def search(
     found = select(Listing).options(joinedload(Listing.variant)).where(*_conditions(shop_id, filters or Filters()))
     if text := _typed(text):
         found = found.where(_hits(s, shop_id, text).condition)
-    if after.isascii() and after.isdigit() and len(after) < 18:
+    if after.isascii() and after.isdigit() and len(after) < 10:  # a longer one is no key of ours
         found = found.where(Listing.id > int(after))
     rows = list(s.scalars(found.order_by(Listing.id).limit(limit + 1)))
     more, rows = len(rows) > limit, rows[:limit]

@@ -92,6 +92,15 @@ def test_no_text_of_a_search_or_filter_breaks_a_page(merchant: Merchant) -> None
             assert merchant.get(f"/inbox?{name}={quote(text)}").status_code == 200
 
 
+def test_no_cursor_or_filter_breaks_the_lists_of_listings_and_mappings(merchant: Merchant) -> None:
+    numbers = ["0", "2147483647", "2147483648", "9" * 17, "9" * 4500, "-1", "٣"]
+    for name in ("account", "after", "wafter", "wtrail"):
+        for text in [*WILD[:9], *numbers, *(f"{one}~x" for one in numbers)]:
+            for path in ("/listings", "/listings/skus"):
+                answer = merchant.get(f"{path}?{name}={quote(text)}")
+                assert answer.status_code == 200, (path, name, text[:40], answer.status_code)
+
+
 def test_no_name_in_an_address_breaks_a_page(merchant: Merchant) -> None:
     for name in ("%00", "a%00b", "%ED%A0%80", "%F0%9F%A6%8A" * 50, "x" * 3000, "%25", "%27"):
         for path in ("/listings/runs/{}", "/listings/runs/{}/live", "/listings/skus/import/{}", "/help/{}"):
