@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, make_response, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from shopapp.i18n import N_
 from shopapp.logs import context
@@ -49,6 +52,30 @@ TEXTS: dict[int, tuple[str, str, str, str]] = {
 }  # fmt: skip
 
 
+class Bodies:
+    """WSGI: a body that the server cannot make out (a broken chunk) is the sender's fault for all of `application`."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self.application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Pass on, with the body wrapped."""
+        environ["wsgi.input"] = _Body(environ["wsgi.input"])
+        return self.application(environ, start_response)
+
+
+class _Body:
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """As the server's. Each server has errors of its own; Werkzeug answers an OSError with 400, as if it were cut off."""
+        try:
+            return bytes(self.stream.read(size))
+        except Exception as error:
+            raise OSError(f"the body cannot be read ({type(error).__name__})") from error
+
+
 def page(status: int, reference: str = "") -> Response:
     """The error page for `status`."""
     heading, what, why, next_step = TEXTS.get(status, TEXTS[500 if status >= 500 else 400])
@@ -65,7 +92,10 @@ def init_app(app: Flask) -> None:
     def known(error: HTTPException) -> Response | HTTPException:
         if error.response is not None or error.code is None or error.code < 400:
             return error
-        return page(error.code)
+        answer = page(error.code)
+        if isinstance(error, MethodNotAllowed):
+            answer.allow.update(error.valid_methods or ())
+        return answer
 
     @app.errorhandler(SQLAlchemyError)
     def database(_error: SQLAlchemyError) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 from flask import abort
@@ -92,3 +93,31 @@ def test_what_the_script_shows_when_offline_comes_from_the_server(desk: Desk) ->
     html = desk.get("/help").html
     for mark in ("relay-offline", "relay-failed"):
         assert f'<template id="{mark}">' in html
+
+
+class BrokenChunk(Exception):
+    """What a server of ours may raise while a body is read: none of Python's own errors."""
+
+
+class Broken:
+    def read(self, *_: Any) -> bytes:
+        raise BrokenChunk("size zz")
+
+
+@pytest.mark.parametrize(
+    "path", ["/settings", "/orders/retry", "/listings/skus/import", "/notices/ebay", "/webhooks/shopify"]
+)
+def test_a_body_that_the_server_cannot_make_out_is_the_senders_fault(desk: Desk, path: str) -> None:
+    sent = {"wsgi.input": Broken(), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    kinds = {"/listings/skus/import": "multipart/form-data; boundary=b"}
+    headers = desk.headers | {"Content-Type": kinds.get(path, "application/x-www-form-urlencoded")}
+    answer = desk.client.post(path, headers=headers, environ_overrides=sent)
+    assert answer.status_code == 400
+    assert "size zz" not in answer.text
+
+
+def test_a_method_that_is_not_taken_is_answered_with_those_that_are(desk: Desk) -> None:
+    answer = desk.client.put("/settings", headers=desk.headers)
+    assert answer.status_code == 405
+    assert {"GET", "POST"} <= set(answer.allow)
+    assert desk.client.get("/webhooks/shopify").headers["Allow"] == "OPTIONS, POST"
