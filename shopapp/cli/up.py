@@ -59,11 +59,14 @@ def web(host: str, port: int, processes: int) -> int:
 
 
 def web_command(host: str, port: int, processes: int) -> list[str]:
-    """gunicorn with threads: pure Python, everywhere. Access logs are off: their addresses would hold ID tokens."""
+    """gunicorn with threads: pure Python, everywhere. Access logs are off: their addresses would hold ID tokens.
+
+    Headers named SCRIPT_NAME or PATH_INFO, which gunicorn takes from whoever calls over loopback, are nobody's to send.
+    """
     return [
         sys.executable, "-m", "gunicorn", "--chdir", str(ROOT), "--worker-class", "gthread", "--workers", str(processes),
         "--threads", "16", "--bind", f"{host}:{port}", "--graceful-timeout", "20", "--timeout", "60",
-        "--keep-alive", "15", "--log-level", "warning", "--no-control-socket", "app:app",
+        "--keep-alive", "15", "--log-level", "warning", "--no-control-socket", "--forwarder-headers", "", "app:app",
     ]  # fmt: skip
 
 
