@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, String, Table, delete, select, update
 from sqlalchemy.orm import Session
 
+from marketplaces.text import clean
 from shopapp import clock
 from shopapp.records import journal
 from shopapp.records.db import Base
@@ -127,7 +128,7 @@ def answer_request(s: Session, shop: Shop, payload: Mapping[str, Any], own: Iter
     own = sorted(own)
     ours = {*orders_of(s, shop.id, asked), *own}
     request = payload.get("data_request")
-    number = str(request.get("id", ""))[:32] if isinstance(request, Mapping) else ""
+    number = clean(str(request.get("id", "")), 32) if isinstance(request, Mapping) else ""
     params = {"request": number, "orders": asked[:LISTED], "own": own[:LISTED], "found": len(ours)}
     message = InboxMessage(
         shop_id=shop.id, kind=DATA_REQUEST, subject=f"request:{number}", params=params, created_at=clock.now()

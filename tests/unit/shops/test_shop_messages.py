@@ -232,6 +232,14 @@ def test_a_data_request_becomes_an_inbox_message_without_personal_data(ground: G
 
 
 @both_databases
+@pytest.mark.parametrize("number", ["7\x00", "\ud800", "9" * 400, None, {"a": 1}], ids=ascii)
+def test_a_data_request_with_an_odd_number_is_answered_all_the_same(ground: Ground, number: Any) -> None:
+    shop = ground.install()
+    deliver(shop.domain, "customers/data_request", {"orders_requested": [1], "data_request": {"id": number}})
+    assert outcomes() == ["found_0"]
+
+
+@both_databases
 def test_the_order_to_erase_a_shop_waits_until_it_is_really_gone(ground: Ground, shop: Shop) -> None:
     deliver(shop.domain, "shop/redact")
     assert outcomes() == ["installed"]
