@@ -15,6 +15,8 @@ RELOAD = "shopify-reload"
 RETRY = "X-Shopify-Retry-Invalid-Session-Request"
 # What the admin adds to the first document's address: worth nothing later, and partly secret.
 DROPPED = frozenset({"id_token", "hmac", "session", "timestamp", "locale", "host", "shop", "embedded", RELOAD})
+# For a year, and for our host alone: what else lies under its domain is not ours to decide.
+_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def headers(shop_domain: str) -> dict[str, str]:
@@ -30,7 +32,7 @@ def headers(shop_domain: str) -> dict[str, str]:
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
-    }
+    } | (_TLS if config["APP_URL"].startswith("https:") else {})
 
 
 def preload() -> str:

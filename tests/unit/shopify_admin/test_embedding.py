@@ -28,6 +28,13 @@ def test_only_the_shop_and_the_admin_may_frame_us() -> None:
     assert "X-Frame-Options" not in headers
 
 
+@pytest.mark.parametrize(("address", "told"), [("https://app.test", True), ("http://localhost:8000", False)])
+def test_a_browser_that_came_by_tls_is_told_to_keep_to_it(address: str, told: bool) -> None:
+    runtime.setup(Config.load({"SHOPIFY_API_KEY": "key", "APP_URL": address}, serving=False))
+    for domain in ("a-b.myshopify.com", ""):
+        assert ("Strict-Transport-Security" in embed.headers(domain)) is told
+
+
 def test_the_bounce_page_holds_app_bridge_and_nothing_that_breaks_out() -> None:
     page = embed.bounce_page()
     assert 'src="https://scripts.test/a/app-bridge.js"' in page
