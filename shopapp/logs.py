@@ -25,6 +25,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "[jwt]"),
     (re.compile(r"(?i)(bearer\s+)[\w.\-|/+=~]+"), r"\1[token]"),
     (re.compile(rf"(?i)(\b(?:{_NAMES})\b\\*[\"']?\s*[=:]\s*\\*[\"']?)[^&\s\"',;}}\\]+"), r"\1[secret]"),
+    # The links in mails carry their right in the path.
+    (re.compile(r"(/mail-link/\w+/)[^\s\"'?]+"), r"\1[secret]"),
     # The password in the address of a database or queue; before e-mail addresses, which look like its end.
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)"), r"\1[secret]"),
     # PostgreSQL tells the whole row, or the value that it cannot read.

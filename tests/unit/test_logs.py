@@ -26,7 +26,7 @@ def test_secrets_and_addresses_are_masked_wherever_they_stand(secret: str) -> No
 @pytest.mark.parametrize(
     "text",
     ["/accounts?id_token=abc123&x=1", "refresh_token=abc123", '{"client_secret": "abc123"}', "Authorization: Bearer abc123",
-     "spapi_oauth_code=abc123", "state: abc123"],
+     "spapi_oauth_code=abc123", "state: abc123", "/mail-link/confirm/1795392883-abc123", "/mail-link/unsubscribe/u.c.abc123"],
 )  # fmt: skip
 def test_named_secrets_are_masked(text: str) -> None:
     assert "abc123" not in redact(text)
