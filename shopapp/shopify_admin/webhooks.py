@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request
 from shopapp import runtime
 from shopapp.shopify_admin.auth import sanitise_shop
 
+LONGEST = 120  # characters of a topic, as our table holds it
 _ID = re.compile(r"[\w.:-]{1,120}")
 _TOPIC = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+){1,3}")
 
@@ -40,7 +41,7 @@ def verify(request: Request) -> Delivery | int:
         return 401
     shop = sanitise_shop(_header(request, "Shop-Domain"))
     topic, webhook_id = _header(request, "Topic").lower(), _header(request, "Webhook-Id")
-    if not shop or not _TOPIC.fullmatch(topic) or not _ID.fullmatch(webhook_id):
+    if not shop or not _TOPIC.fullmatch(topic) or len(topic) > LONGEST or not _ID.fullmatch(webhook_id):
         return 400
     if not _is_message(body, shop):
         return 401

@@ -115,6 +115,7 @@ def test_an_unsigned_time_beyond_the_calendar_does_no_harm(desk: Desk, headers: 
         {"Shop_Domain": "*.myshopify.com"},
         {"Topic": ""},
         {"Topic": "../../etc"},
+        {"Topic": f"orders/{'x' * 114}"},
         {"Webhook_Id": ""},
         {"Webhook_Id": "x" * 121},
         {"Webhook_Id": "a b"},
