@@ -14,13 +14,23 @@ from urllib.parse import quote, urlsplit
 
 import jwt
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from shopapp import clock, runtime
 from shopapp.records import db
-from shopapp.records.models import Account, AuditEntry, Backfill, InboxMessage, Incident, LoginAttempt, Order
+from shopapp.records.models import (
+    Account,
+    AuditEntry,
+    Backfill,
+    InboxMessage,
+    Incident,
+    ListingRun,
+    LoginAttempt,
+    Order,
+    RunState,
+)
 from shopapp.web.session import is_public
 from tests.stage.selling import listed
 from tests.web.desk import Desk, install
@@ -179,6 +189,19 @@ def test_the_ids_of_another_shop_are_not_found_on_any_route_and_nothing_moves(de
         assert answer.status_code == (302 if reloaded else 404), (method, rule.rule, answer.status_code)
         walked += 1
     assert walked >= 25
+    assert snapshot(desk.shop_id) == before
+
+
+def test_an_id_with_more_behind_it_is_nobodys_on_any_route(desk: Desk) -> None:
+    ids = filled(desk)
+    with db.writing() as s:
+        s.execute(update(ListingRun).values(state=RunState.ASKED))
+    before = snapshot(desk.shop_id)
+    for rule, method in routes(desk):
+        for name in set(rule.arguments) & set(ids):
+            for more in ("%0a", "%0d%0aX:%20y", "%20", "%00", "%e2%80%a8", "%ff", "%2e", ";a"):
+                path = path_of(rule, **ids | {name: f"{ids[name]}{more}"})
+                assert desk.client.open(path, method=method, headers=desk.headers).status_code == 404, (method, path)
     assert snapshot(desk.shop_id) == before
 
 
