@@ -27,6 +27,7 @@ from shopapp.records import db
 from shopapp.records.models import Shop, ShopStatus, ShopSweep, SweepKind, Variant
 from shopapp.shopify_admin import tokens
 from shopapp.shops.hooks import Heard
+from shopapp.shops.install import ASLEEP
 from shopapp.work import bell
 from shopapp.work.claim import Claim, held, release
 
@@ -237,7 +238,7 @@ def _begin(mine: Claim) -> _Task | None:
             return None
         shop = s.get_one(Shop, row.shop_id)
         if shop.status == ShopStatus.UNINSTALLED:
-            release(row, None)
+            release(row, clock.now() + ASLEEP)
             return None
         if shop.status != ShopStatus.ACTIVE:
             _postpone(s, shop.id, clock.now() + WAITING)

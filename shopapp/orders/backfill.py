@@ -30,6 +30,7 @@ from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, Backfill, Order, OrderState, Shop, ShopStatus
 from shopapp.shopify_admin import budget, tokens
 from shopapp.shopify_admin.documents import load
+from shopapp.shops.install import ASLEEP
 from shopapp.work import bell
 from shopapp.work.claim import Claim, held, release
 from shopapp.work.turns import Turn
@@ -251,7 +252,7 @@ def _begin(mine: Claim) -> _Task | None:
             return None
         account, shop = row.account, s.get_one(Shop, row.shop_id)
         if row.state not in RUNNING or shop.status == ShopStatus.UNINSTALLED:
-            release(row, None)
+            release(row, clock.now() + ASLEEP if row.state in RUNNING else None)
             return None
         if shop.status != ShopStatus.ACTIVE or shop.paused_at or account.status != AccountStatus.ACTIVE:
             release(row, clock.now() + WAITING)

@@ -26,6 +26,7 @@ from shopapp.records.models import Account, Order, OrderState, Shop, ShopStatus
 from shopapp.shopify_admin import tokens
 from shopapp.shopify_admin.client import Admin
 from shopapp.shopify_admin.errors import ShopAuthLost, ShopFrozen
+from shopapp.shops.install import ASLEEP
 from shopapp.skus.match import Match
 from shopapp.skus.memory import Memory
 from shopapp.work import pace
@@ -95,7 +96,7 @@ def _begin(mine: Claim) -> tuple[Job, dict[str, Any] | None] | None:
         row, shop = found
         new = row.state == OrderState.RECEIVED and row.sends == 0 and row.first_send
         if shop.status != ShopStatus.ACTIVE:
-            release(row, None if shop.status == ShopStatus.UNINSTALLED else clock.now() + SHOP_PAUSED)
+            release(row, clock.now() + (ASLEEP if shop.status == ShopStatus.UNINSTALLED else SHOP_PAUSED))
             return None
         waits = accept.awaits(row)
         if row.state in jobs.SENDABLE and not waits:

@@ -29,6 +29,7 @@ from shopapp.orders.cadence import cadence, interval, next_time, shared_limit
 from shopapp.orders.pages import ENDLESS, Place
 from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountStatus, Shop, ShopStatus
+from shopapp.shops.install import ASLEEP
 from shopapp.work import bell
 from shopapp.work.claim import LEASE, Claim, held, release
 from shopapp.work.turns import Turn
@@ -94,7 +95,7 @@ def _begin(mine: Claim) -> _Sweep | None:
         now, shop = clock.now(), account.shop
         channel = registry().get(account.channel)
         if channel is None or shop.status == ShopStatus.UNINSTALLED:
-            release(account, None)
+            release(account, None if channel is None else now + ASLEEP)
             return None
         if shop.status != ShopStatus.ACTIVE or shop.paused_at is not None:
             release(account, now + interval(s, channel, account))

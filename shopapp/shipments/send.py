@@ -27,6 +27,7 @@ from shopapp.logs import context, event
 from shopapp.records import db
 from shopapp.records.models import Account, AccountStatus, Order, Shipment, ShipmentState, Shop, ShopStatus
 from shopapp.shipments import absorb, lines, outcome
+from shopapp.shops.install import ASLEEP
 from shopapp.work.claim import LEASE, Claim, held, release
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def _begin(mine: Claim) -> Job | None:
             return None
         wait = _must_wait(s, row, shop, account)
         if wait is not None:
-            release(row, clock.now() + wait if shop.status != ShopStatus.UNINSTALLED else None)
+            release(row, clock.now() + wait)
             return None
         if row.state != ShipmentState.SENDING and _gone_or_lacking(s, row, order, channel):
             release(row, row.due_at)
@@ -99,6 +100,8 @@ def _begin(mine: Claim) -> Job | None:
 
 def _must_wait(s: Session, row: Shipment, shop: Shop, account: Account) -> timedelta | None:
     """For how long nothing can be sent; None: go on."""
+    if shop.status == ShopStatus.UNINSTALLED:
+        return ASLEEP
     if shop.status != ShopStatus.ACTIVE or shop.paused_at is not None:
         return PAUSED
     if account.status == AccountStatus.DEACTIVATED or not account.credentials:

@@ -6,16 +6,16 @@ There is no other step: Shopify has granted the scopes before it opens the app. 
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from marketplaces.errors import RemoteError
 from shopapp import clock, runtime, verdict
 from shopapp.logs import event
 from shopapp.records import db, journal
-from shopapp.records.models import Shop, ShopStatus
+from shopapp.records.models import Account, Backfill, Order, Shipment, Shop, ShopStatus, Variant
 from shopapp.records.vault import new_uid
 from shopapp.shopify_admin import auth, tokens
 from shopapp.shopify_admin.auth import Visitor
@@ -27,6 +27,10 @@ __all__ = ["Problem", "arrive", "find", "preflight"]
 
 log = logging.getLogger(__name__)
 OPENED_EVERY = timedelta(minutes=1)  # how exact "last opened" is; also how often a missing scope is looked for again
+ASLEEP = timedelta(
+    days=1
+)  # work of a shop that removed the app is put off by so much, time and again, until it is back
+SLEEPERS = (Account, Backfill, Order, Shipment, Variant)
 FRESH_BEFORE = timedelta(days=1)  # a refresh token with less left is replaced by the visit
 
 
@@ -101,6 +105,7 @@ def _install(s: Session, visitor: Visitor, given: tokens.TokenSet) -> Shop:
     back = shop.status == ShopStatus.UNINSTALLED
     if back:
         shop.status, shop.uninstalled_at, shop.status_words = ShopStatus.ACTIVE, None, ""
+        _wake(s, shop.id, now)
     if back or shop.status == ShopStatus.NEEDS_OPENING:
         # Dead tokens may mean that the app was removed and installed again: older messages about a removal are void.
         shop.installed_at = now
@@ -114,6 +119,13 @@ def _install(s: Session, visitor: Visitor, given: tokens.TokenSet) -> Shop:
         journal.audit(s, shop.id, visitor.user_id, f"shop.{what}", "shop")
         event(log, what, shop=shop.id)
     return shop
+
+
+def _wake(s: Session, shop_id: int, now: datetime) -> None:
+    """Whatever was put to sleep when the app was removed goes on at once, where it stood."""
+    for model in SLEEPERS:
+        asleep = update(model).where(model.shop_id == shop_id, model.due_at > now)
+        s.execute(asleep.values(due_at=now).execution_options(synchronize_session=False))
 
 
 _NOT_NULL = tuple(
