@@ -201,6 +201,8 @@ class _Watched:
     def send(self, data: Any) -> None:
         if self.sock is None and self.auto_open:
             self.connect()  # type: ignore[attr-defined]  # of the connection class beside us
+        if not _current.watch.sent and not _current.watch.left():
+            raise WireFailure("the time was over before anything was sent", sent=False)  # this process had been stopped
         _current.watch.sent = True
         super().send(data)  # type: ignore[misc]  # of the connection class beside us
 

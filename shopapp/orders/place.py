@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import update
@@ -30,10 +30,11 @@ from shopapp.shops.install import ASLEEP
 from shopapp.skus.match import Match
 from shopapp.skus.memory import Memory
 from shopapp.work import pace
-from shopapp.work.claim import Claim, held, release
+from shopapp.work.claim import LEASE, Claim, held, release
 
 log = logging.getLogger(__name__)
 SHOP_PAUSED = timedelta(minutes=15)
+SEND_WITHIN = LEASE / 2  # of the intent: when another one may take over, all that was sent has had time to arrive
 SPREAD = 5.0  # seconds over which orders that found no room come back
 DEVELOPMENT_RATE = 5 / 60  # orders a second that Shopify lets be created in a development shop
 DEVELOPMENT_BURST = 5
@@ -46,6 +47,7 @@ LOOKUPS = lookup.Lookups()
 
 def due_order(mine: Claim) -> None:
     """Work on one claimed order: accept it, create it, finish what is unclear about it, or mirror its cancellation."""
+    until = clock.now() + SEND_WITHIN
     begun = _begin(mine)
     if begun is None:
         return
@@ -69,9 +71,11 @@ def due_order(mine: Claim) -> None:
         except RemoteError as error:
             (_put_back if variables is None else _undo)(job, error)
             return
-        variables = variables or intent.commit(job, matches)
+        if variables is None:
+            until = clock.now() + SEND_WITHIN
+            variables = intent.commit(job, matches)
         if variables is not None:
-            _send(job, admin, variables, remembered)
+            _send(job, admin, variables, remembered, until)
 
 
 def distrust(s: Session) -> int:
@@ -197,10 +201,10 @@ def _pace(job: Job) -> None:
 # --- the send ---------------------------------------------------------------------------------------------------------
 
 
-def _send(job: Job, admin: Admin, variables: dict[str, Any], remembered: bool) -> None:
+def _send(job: Job, admin: Admin, variables: dict[str, Any], remembered: bool, until: datetime) -> None:
     """Send once, then say what the answer means. Whatever is not understood leaves the intent for the next look-up."""
     try:
-        data = admin.run("OrderCreate", variables)["orderCreate"]
+        data = admin.run("OrderCreate", variables, until=until)["orderCreate"]
     except Transient as error:
         if error.maybe_done:
             _unknown(job, error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import shopify
@@ -43,13 +44,19 @@ class Admin:
         return str(self._session.url)
 
     def run(
-        self, operation: str, variables: Mapping[str, Any] | None = None, *, interactive: bool = False
+        self,
+        operation: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        interactive: bool = False,
+        until: datetime | None = None,
     ) -> dict[str, Any]:
         """The `data` of the named operation. `interactive`: a person waits, so the reserve may be used.
 
-        Raises ShopAuthLost, ShopFrozen, RateLimited, Transient(maybe_done), Rejected, PermissionMissing.
+        `until`: after this moment nothing is sent any more. Raises ShopAuthLost, ShopFrozen, RateLimited,
+        Transient(maybe_done), Rejected, PermissionMissing.
         """
-        return self._run(load(operation), dict(variables or {}), interactive)
+        return self._run(load(operation), dict(variables or {}), interactive, until)
 
     def run_text(
         self, text: str, name: str, variables: Mapping[str, Any], cost: int, *, interactive: bool = False
@@ -57,14 +64,16 @@ class Admin:
         """Like `run`, for a document composed of aliases. `cost` is the expected price in points."""
         return self._run(compose(name, text, cost), dict(variables), interactive)
 
-    def _run(self, operation: Operation, variables: dict[str, Any], interactive: bool) -> dict[str, Any]:
+    def _run(
+        self, operation: Operation, variables: dict[str, Any], interactive: bool, until: datetime | None = None
+    ) -> dict[str, Any]:
         # The price depends on the text and on the page size, on nothing else.
         known_as = f"{operation.name}:{variables.get('first', '')}" if operation.named else ""
         cost = budget.estimate(known_as, operation.cost)
         body = wire.dumps({"query": operation.text, "variables": variables, "operationName": operation.name})
         budget.take(self.domain, cost, interactive=interactive, call=operation.name, patient=self.patient)
         try:
-            answer = self._send(operation, body)
+            answer = self._send(operation, body, until)
         finally:
             budget.settle(self.domain, cost)
         reply = answer.body if isinstance(answer.body, dict) else {}
@@ -72,11 +81,11 @@ class Admin:
         budget.learn(self.domain, known_as, price)
         return _data(operation, answer, reply, price)
 
-    def _send(self, operation: Operation, body: bytes) -> wire.Answer:
-        answer = self._post(operation, body)
+    def _send(self, operation: Operation, body: bytes, until: datetime | None) -> wire.Answer:
+        answer = self._post(operation, body, until)
         if answer.status == 401 and self._renew is not None:
             self._session.token = self._renew(self._session.token)
-            answer = self._post(operation, body)
+            answer = self._post(operation, body, until)
         if 200 <= answer.status < 300:
             return answer
         words = redact(clean(answer.raw[:2000].decode("utf-8", "replace"), 300))
@@ -88,10 +97,10 @@ class Admin:
         # 400, 404, 406: refused before anything ran, and nothing about the item that is sent.
         raise Transient(words, **details)
 
-    def _post(self, operation: Operation, body: bytes) -> wire.Answer:
+    def _post(self, operation: Operation, body: bytes, until: datetime | None) -> wire.Answer:
         headers = {"X-Shopify-Access-Token": str(self._session.token)}
         url = f"{self._session.site}/graphql.json"
-        return wire.post(url, body, headers, call=operation.name, effect=operation.mutation)
+        return wire.post(url, body, headers, call=operation.name, effect=operation.mutation, until=until)
 
 
 def _data(operation: Operation, answer: wire.Answer, reply: dict[str, Any], price: Any) -> dict[str, Any]:

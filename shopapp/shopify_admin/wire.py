@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
@@ -85,14 +86,20 @@ def close() -> None:
             _transports.pop(key).close()
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], *, call: str, effect: bool) -> Answer:
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], *, call: str, effect: bool, until: datetime | None = None
+) -> Answer:
     """Send JSON once. `effect` tells whether the remote may change something, so that a lost answer is `maybe_done`.
 
-    Raises Transient, RateLimited, ShopFrozen. Must not be called inside a transaction.
+    After `until` nothing is sent: whoever slept on the way has been given up by others. Raises Transient, RateLimited,
+    ShopFrozen. Must not be called inside a transaction.
     """
     assert db.open_transactions() == 0, "the network may not be used inside a transaction"
+    request = requests.Request("POST", url, headers={**HEADERS, **headers}, data=body).prepare()
+    if until is not None and clock.now() > until:
+        raise Transient("not sent (too late)", call=call)
     try:
-        response = _transport().send(requests.Request("POST", url, headers={**HEADERS, **headers}, data=body).prepare())
+        response = _transport().send(request)
     except WireFailure as failure:
         raise Transient(failure.words, maybe_done=failure.sent and effect, call=call) from failure
     except requests.RequestException as error:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from marketplaces.errors import Transient
-from marketplaces.transport import Hosts, _reason
+from marketplaces.transport import Hosts, _PlainConnection, _reason
 from marketplaces.wire import Answer, Http
 from tests.unit.marketplaces.probe import NOW, ask, served, transient
 from tests.unit.marketplaces.rawserver import Play, RawServer, answer
@@ -27,6 +27,24 @@ def test_a_reset_after_sending_may_have_been_executed() -> None:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
     assert transient(reset).maybe_done
+
+
+def test_a_call_that_slept_until_its_time_was_over_says_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was stopped: its thread may wake up before the watchdog does."""
+    send = _PlainConnection.request
+
+    def sleeps(self: _PlainConnection, *args: Any, **more: Any) -> None:
+        time.sleep(0.6)
+        send(self, *args, **more)
+
+    monkeypatch.setattr(_PlainConnection, "request", sleeps)
+    with RawServer(answer(b"{}")) as server:
+        http = Http((server.url,), seconds=0.4, now=lambda: NOW)
+        with pytest.raises(Transient) as caught:
+            http.request("probe", "POST", f"{server.url}/orders")
+        http.close()
+    assert not caught.value.maybe_done
+    assert not any(server.requests)
 
 
 def test_a_refused_connection_was_never_executed() -> None:
