@@ -107,6 +107,9 @@ def _begin(mine: Claim) -> tuple[Job, dict[str, Any] | None] | None:
             if row.state == OrderState.FAILED and row.purged_at is not None:
                 release(row, None)  # its buyer is forgotten: it is fetched again only when somebody asks for it
                 return None
+            if row.cancelled_at is not None and row.sends == 0:
+                intent.settle_cancelled(s, row)  # cancelled while a send was under way that was refused
+                return None
             if row.backfill and _bind_prior(s, row, shop):
                 return None
             job = jobs.read(s, row, shop, mine)
@@ -296,7 +299,9 @@ def _refused(job: Job, refusals: list[dict[str, Any]], remembered: bool) -> None
             release(row, clock.now(), attempt=row.attempt + 1)
             return
         _take_back(row, job)
-        if "too many" in words.lower():
+        if row.cancelled_at is not None:
+            release(row, clock.now())  # why it was refused matters no more
+        elif "too many" in words.lower():
             release(row, clock.now() + timedelta(seconds=60 + _spread()))
         elif remembered and "line items is invalid" in words.lower():
             # A variant that we remember is gone: ask again before anybody is told.

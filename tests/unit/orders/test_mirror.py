@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from shopapp import clock
 from shopapp.records import db
-from shopapp.records.models import Order, OrderState, UsageEntry
+from shopapp.records.models import Incident, Order, OrderState, UsageEntry
+from shopapp.shopify_admin.client import Admin
 from tests.unit.orders.scene import Scene, both_databases
 
 
@@ -98,3 +100,42 @@ def test_cancelled_while_a_send_is_unanswered_is_found_out_first(scene: Scene, a
     assert row.state == (OrderState.IMPORTED if arrived else OrderState.CANCELLED)
     assert len(_cancels(scene)) == arrived
     assert _stock(scene) == 10
+
+
+REFUSED = '{"data": {"orderCreate": {"order": null, "userErrors": [{"field": ["order"], "message": "%s"}]}}}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, REFUSED % "Tags is invalid"), (200, REFUSED % "Too many attempts"), (403, "no"), (429, "slow down")],
+)
+def test_cancelled_while_a_send_is_refused_is_neither_created_nor_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, status: int, body: str
+) -> None:
+    scene.product("A-1")
+    scene.sell(sku="A-1")
+    scene.poll()
+    scene.place()
+    (order_id,) = scene.sell(sku="A-1")
+    scene.poll()
+    scene.lose("status", params={"status": status, "body": body})
+    run = Admin.run
+
+    def cancels(self: Admin, operation: str, *args: Any, **more: Any) -> dict[str, Any]:
+        if operation == "OrderCreate":
+            scene.change(order_id, status="CANCELLED")
+            scene.poll()
+            assert scene.row(order_id).state == OrderState.SENDING
+        return run(self, operation, *args, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Admin, "run", cancels)
+        scene.place()
+    for seconds in (90, 90, 3700, 3700):
+        with db.reading() as s:
+            about = select(Incident).where(Incident.subject == f"order:{scene.row(order_id).id}")
+            assert s.scalars(about).all() == []
+        scene.wait(seconds)
+        scene.place()
+    row = scene.row(order_id)
+    assert (row.state, row.due_at, scene.made(order_id)) == (OrderState.CANCELLED, None, [])
