@@ -31,6 +31,7 @@ DAILY = timedelta(days=1)
 # After a product changed: Shopify's search learns of it a little later, so the order is looked at again in steps.
 RECHECK = {3: timedelta(seconds=5), 2: timedelta(seconds=15), 1: timedelta(seconds=30)}
 FRESH = timedelta(minutes=2)
+ASKED_SOON = timedelta(minutes=2)  # longer than a send without an answer takes to arrive
 ABOUT = timedelta(seconds=5)  # an account's last import is known this well
 _MARKED: Memo[bool] = Memo(ABOUT)
 SKU_CAUSES = ("sku_unknown", "sku_ambiguous")
@@ -168,8 +169,9 @@ def _marking(locking: bool) -> Any:
 def cancelled(s: Session, row: Order, at: datetime) -> None:
     """Cancelled on the marketplace: credited and mirrored if it is in Shopify, never created if it is not."""
     row.cancelled_at = row.cancelled_at or at
-    if row.state == OrderState.SENDING:
+    if row.state == OrderState.SENDING or (row.state == OrderState.FAILED and row.sends):
         note(s, row, "cancelled_while_sending")  # whether it is there is found out first; then this is asked again
+        row.due_at = row.due_at and min(row.due_at, clock.now() + ASKED_SOON)
         return
     if row.state == OrderState.IMPORTED:
         ledger.credit(s, row)

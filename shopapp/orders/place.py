@@ -39,6 +39,8 @@ SPREAD = 5.0  # seconds over which orders that found no room come back
 DEVELOPMENT_RATE = 5 / 60  # orders a second that Shopify lets be created in a development shop
 DEVELOPMENT_BURST = 5
 REF_REFUSALS = 3
+UNANSWERED = 12  # sends of one order without an answer, each after a look-up that had one: about two hours
+FLAGGED = timedelta(hours=1)  # then somebody is told, and it is tried so often
 SHOP_TROUBLE = (ShopAuthLost, ShopFrozen, PermissionMissing, OurFault)
 
 MEMORY = Memory()
@@ -262,6 +264,9 @@ def _unknown(job: Job, error: Transient) -> None:
         outcome.note(s, row, "order_unanswered", error.words)
         event(log, "order_unanswered", logging.WARNING, error=stored.without_buyer(error.words, row.payload))
         settled = (row.sent_at or clock.now()) + jobs.settle_time()
+        if row.sends >= UNANSWERED and row.state == OrderState.SENDING and row.cancelled_at is None:
+            outcome.fail(s, row, "other", error.words)
+            settled = clock.now() + FLAGGED
         release(row, max(settled, clock.now() + _patience(row.attempt)), attempt=row.attempt + 1)
 
 
