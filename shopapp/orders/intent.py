@@ -14,8 +14,8 @@ from marketplaces.channels import registry
 from marketplaces.data import Order as Sale
 from marketplaces.errors import Rejected
 from shopapp import clock
+from shopapp.orders import absorb, outcome, positions, to_shopify
 from shopapp.orders import job as jobs
-from shopapp.orders import outcome, positions, to_shopify
 from shopapp.orders.job import Job
 from shopapp.orders.positions import Position
 from shopapp.plans import gate, ledger, rates
@@ -66,6 +66,8 @@ def commit(job: Job, matches: dict[str, Match]) -> dict[str, Any] | None:
             release(row, clock.now() if row.due_at is not None else None)  # a newer version came: that one is sent
             return None
         assert job.sale is not None
+        if row.state == OrderState.SENDING:
+            absorb.fill(s, row, job.sale)  # what is kept of it was the version of the send that did not arrive
         found = positions.read(s, row, job.sale)
         if any(one.sku not in matches for one in found if one.sku and one.chosen is None):
             release(row, clock.now())  # mapped anew while we asked: it means something else now

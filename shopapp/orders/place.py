@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from marketplaces.errors import OurFault, PermissionMissing, RateLimited, RemoteError, Transient
 from shopapp import clock, verdict
 from shopapp.logs import context, event
-from shopapp.orders import accept, intent, lookup, mirror, outcome, prior, refetch, stored
+from shopapp.orders import absorb, accept, intent, lookup, mirror, outcome, prior, refetch, stored
 from shopapp.orders import job as jobs
 from shopapp.orders.job import Job
 from shopapp.orders.lookup import Asked, There
@@ -279,13 +279,16 @@ def _undo(job: Job, error: RemoteError) -> None:
     with db.writing() as s:
         row = held(s, Order, job.mine)
         if row is not None:
-            _take_back(row, job)
+            _take_back(s, row, job)
             _judge(s, row, error)
 
 
-def _take_back(row: Order, job: Job) -> None:
+def _take_back(s: Session, row: Order, job: Job) -> None:
     row.state = OrderState.FAILED if row.cause else OrderState.RECEIVED
     row.sends, row.sent_at = row.sends - 1, job.sent_at
+    newest = stored.unpack(row.payload) if row.remote_updated_at != job.version and row.payload else None
+    if newest is not None and newest.updated_at > job.version:
+        absorb.fill(s, row, newest)  # it came while the older one was being sent, and is sent next
 
 
 def _refused(job: Job, refusals: list[dict[str, Any]], remembered: bool) -> None:
@@ -303,7 +306,7 @@ def _refused(job: Job, refusals: list[dict[str, Any]], remembered: bool) -> None
             row.first_send = False
             release(row, clock.now(), attempt=row.attempt + 1)
             return
-        _take_back(row, job)
+        _take_back(s, row, job)
         if row.cancelled_at is not None:
             release(row, clock.now())  # why it was refused matters no more
         elif "too many" in words.lower():
