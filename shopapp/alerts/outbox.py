@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import policy
 from email.message import Message as AnyMessage
 from email.utils import formataddr
@@ -39,6 +39,7 @@ UNCONFIGURED_DELAY = timedelta(minutes=5)
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(hours=72)
 TESTS_A_DAY = 10
+OUR_NOTES = ("edition", "unanswered", "answered_at")  # among a mail's params: about its way, not its contents
 _post: _Post | None = None
 
 
@@ -179,7 +180,8 @@ def _prepare(s: Session, row: Mail) -> Parcel | None:
     row.state = MailState.SENDING
     row.sends += 1
     message_id = f"<{row.uid}.{row.params.get('edition', 1)}@{links.host()}>"
-    return Parcel(row.kind, row.to_address, message_id, shop, row.category, about, dict(row.params), ticket)
+    told = {key: value for key, value in row.params.items() if key not in OUR_NOTES}
+    return Parcel(row.kind, row.to_address, message_id, shop, row.category, about, told, ticket)
 
 
 def _about(s: Session, row: Mail) -> list[Incident]:
@@ -263,7 +265,7 @@ def _settle(s: Session, row: Mail, parcel: Parcel, result: Result) -> None:
         case Outcome.REFUSED:
             _refused(s, row, parcel, shop, result)
         case Outcome.LATER:
-            if result.answered and clock.now() - row.created_at > GIVE_UP_AFTER:
+            if result.answered and clock.now() - _answered_since(row) > GIVE_UP_AFTER:
                 _give_up(s, row, parcel, shop, result)
                 return
             row.state = MailState.WAITING
@@ -277,6 +279,13 @@ def _settle(s: Session, row: Mail, parcel: Parcel, result: Result) -> None:
                 _give_up(s, row, parcel, shop, result)
                 return
             release(row, clock.now() + LEASE)
+
+
+def _answered_since(row: Mail) -> datetime:
+    """When a server first said "later" to this mail, noted with that answer: while none could be reached, nobody did."""
+    first = row.params.get("answered_at") or clock.now().isoformat()
+    row.params = {**row.params, "answered_at": first}
+    return datetime.fromisoformat(str(first))
 
 
 def _where(shop: Shop, address: str) -> str:
@@ -311,7 +320,7 @@ def _refused(s: Session, row: Mail, parcel: Parcel, shop: Shop | None, result: R
         shop.alert_address_confirmed_at = None
     if row.kind in ALERTS and choices.recipient(s, shop):
         incidents.open_(s, shop.id, "mail_undeliverable", "shop", {}, result.words)
-        row.params = {**row.params, "edition": int(row.params.get("edition", 1)) + 1}
+        row.params = {**row.params, "edition": int(row.params.get("edition", 1)) + 1, "answered_at": ""}
         row.state, row.to_address = MailState.WAITING, ""
         release(row, clock.now(), attempt=0)
         return

@@ -239,6 +239,25 @@ def test_two_hours_without_relay_lose_nothing(shop_id: int, post: PostOffice) ->
     assert len(post.arrived) == 1
 
 
+@pytest.mark.parametrize("status", [450, 451])
+def test_days_without_relay_are_no_refusal_of_the_recipient(shop_id: int, post: PostOffice, status: int) -> None:
+    """Back again, the relay greylists the first try, as many do: the mail is tried on and arrives."""
+    post.fault("connect", "reset", times=None)
+    stage.broken(shop_id, 1)
+    for _ in range(100):
+        stage.pass_time(3600)
+        stage.deliver()
+    assert not post.arrived
+    post.heal()
+    post.fault("rcpt", "status", OWNER, times=2, status=status)
+    for _ in range(4):
+        stage.pass_time(3600)
+        stage.deliver()
+    assert len(post.arrived) == 1
+    with db.reading() as s:
+        assert s.query(Incident.kind).all() == [("account_expired",)]
+
+
 def test_without_a_mail_server_mails_wait_and_can_be_counted(shop_id: int, post: PostOffice) -> None:
     from shopapp import runtime
 
