@@ -26,6 +26,7 @@ from shopapp.records.models import Account, Order, OrderState, Shop, ShopStatus
 from shopapp.shopify_admin import tokens
 from shopapp.shopify_admin.client import Admin
 from shopapp.shopify_admin.errors import ShopAuthLost, ShopFrozen
+from shopapp.shops import intake
 from shopapp.shops.install import ASLEEP
 from shopapp.skus.match import Match
 from shopapp.skus.memory import Memory
@@ -252,6 +253,9 @@ def _bind_found(job: Job, there: There) -> None:
             event(log, "found_after_all", logging.WARNING, state=row.state)
         release(row, None)
         outcome.bind(s, row, shop, there.gid, there.name, "found", there.total)
+        if not row.backfill:  # what became of it before we knew it, perhaps long ago: nobody could tell us
+            told = {"order_id": there.gid.rpartition("/")[2]}
+            intake.repeat(s, shop.domain, f"found:{there.gid}", "fulfillments/update", told)
         verdict.shop_works(s, shop)
 
 

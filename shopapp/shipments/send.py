@@ -145,8 +145,9 @@ def _read(mine: Claim, row: Shipment, order: Order, channel: Channel) -> Job:
         lines=tuple(ShippedLine(str(line_id), int(quantity)) for line_id, quantity in row.lines),
     )
     ordered = dict(lines.ordered(order.lines))
-    # What was imported as it stood there may have been shipped before anybody told us.
-    look = row.sends > 0 or order.backfill
+    # What was imported as it stood there may have been shipped before anybody told us; what was found in Shopify
+    # may have been reported before a backup was restored.
+    look = row.sends > 0 or order.backfill or order.bound_how == "found"
     return Job(mine, order.account_id, channel, package, ordered, row.sends, row.sent_at, look)
 
 

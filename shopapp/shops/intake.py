@@ -7,9 +7,13 @@ hears nothing earlier.
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from shopapp import clock
 from shopapp.records import db
@@ -61,6 +65,15 @@ def take_in(delivery: Delivery) -> None:
         return
     _commit(ticket)
     bell.ring("now")  # once for all of the group
+
+
+def repeat(s: Session, shop_domain: str, name: str, topic: str, payload: Mapping[str, Any]) -> None:
+    """Hear once more of what Shopify may have told in vain, as a delivery of our own called `name`; once for each name.
+
+    Joins the caller's transaction.
+    """
+    body = json.dumps(payload).encode()
+    db.insert_new(s, Receipt, _row(Delivery(shop_domain, topic, name, None, body)), key=KEY)
 
 
 def _row(delivery: Delivery) -> dict[str, Any]:
