@@ -23,6 +23,7 @@ from marketplaces.errors import (
     AccountInactive,
     AuthExpired,
     AuthRevoked,
+    OurFault,
     PermissionMissing,
     RateLimited,
     RemoteError,
@@ -63,7 +64,8 @@ def line(account_id: int, *, stale: str = "") -> Line:
     """A line with access that lasts for at least two minutes. Owns its transactions, may use the network.
 
     `stale` is an access token that the channel no longer takes: it is replaced even if its time is not over. Raises
-    NotLinked, RateLimited (somebody else is refreshing), VaultError and the error families of the refresh.
+    NotLinked, RateLimited (somebody else is refreshing), OurFault (what is stored does not open) and the error families
+    of the refresh.
     """
     return _line(_ready(account_id, stale))
 
@@ -72,7 +74,7 @@ def glance(account: Account) -> Held | None:
     """What `speak` needs to know, of an account that was just read; None when only `speak` can tell what is wrong."""
     try:
         return _held(account)
-    except (NotLinked, vault.VaultError):
+    except (NotLinked, OurFault):
         return None
 
 
@@ -159,6 +161,10 @@ def _read(s: Session, account_id: int) -> Held:
 def _held(account: Account) -> Held:
     if not account.credentials:
         raise NotLinked(f"account {account.id} has no credentials")
+    try:
+        credentials = stored(account)
+    except vault.VaultError as error:  # a key was taken away too early: every account sealed with it stands still
+        raise OurFault("stored access does not open with the encryption keys of this installation") from error
     sites = tuple(site.site for site in account.sites if site.importing and site.active)
     return Held(
         account.id,
@@ -166,7 +172,7 @@ def _held(account: Account) -> Held:
         account.realm,
         account.seller_id or "",
         sites,
-        stored(account),
+        credentials,
         account.token_fence,
     )
 

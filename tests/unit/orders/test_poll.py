@@ -14,8 +14,9 @@ from marketplaces.data import Order as Sale
 from marketplaces.data import OrderQuery
 from marketplaces.errors import Transient
 from shopapp import clock
+from shopapp.keys import fresh_key
 from shopapp.orders import poll, stored
-from shopapp.records import db
+from shopapp.records import db, vault
 from shopapp.records.models import Account, AccountStatus, HeldReason, Incident, Order, OrderState
 from shopapp.work import claim
 from tests.unit.orders.scene import POLLS, Scene, both_databases
@@ -219,3 +220,22 @@ def test_an_order_that_is_being_placed_makes_no_page_fall_apart(scene: Scene, ca
     scene.wait(claim.COLLISION_DELAY.total_seconds())
     claim.drain((POLLS,), seconds=30)
     assert scene.row(order_id).state == OrderState.CANCELLED
+
+
+def test_access_that_no_key_opens_is_told_as_our_fault(scene: Scene) -> None:
+    """Somebody took an encryption key away too early. Without a word the account would stand still for ever."""
+    keys = scene.ground.config.encryption_keys
+    vault.configure([fresh_key()])
+    try:
+        scene.poll()
+        with db.reading() as s:
+            incident = s.scalars(select(Incident).where(Incident.resolved_at.is_(None))).one()
+        assert (incident.kind, scene.account().status) == ("our_fault", "active")
+    finally:
+        vault.configure(keys)
+    scene.sell()
+    scene.wait(1000)
+    scene.poll()
+    with db.reading() as s:
+        assert s.scalars(select(Incident).where(Incident.resolved_at.is_(None))).all() == []
+    assert scene.rows()
