@@ -11,15 +11,26 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import String, cast, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from shopapp import clock
 from shopapp.alerts import incidents
+from shopapp.listings import rules
 from shopapp.logs import event
 from shopapp.records import db
 from shopapp.records.journal import audit
-from shopapp.records.models import Account, Listing, ListingPush, ListingRun, ListingStatus, RunKind, RunState
+from shopapp.records.models import (
+    Account,
+    AccountStatus,
+    Incident,
+    Listing,
+    ListingPush,
+    ListingRun,
+    ListingStatus,
+    RunKind,
+    RunState,
+)
 
 log = logging.getLogger(__name__)
 INCIDENT = "stock_brake"
@@ -55,6 +66,11 @@ def watch(s: Session, account_id: int, stops: Collection[Listing], percent: int)
     s.execute(hold.values(due_at=None).execution_options(synchronize_session=False))
     for row in stops:
         row.due_at = None
+    _tell(s, account, asked, live, percent)
+    return True
+
+
+def _tell(s: Session, account: Account, asked: ListingRun, live: int, percent: int) -> None:
     params = {
         "account_id": account.id,
         "label": account.label,
@@ -65,7 +81,22 @@ def watch(s: Session, account_id: int, stops: Collection[Listing], percent: int)
         "run": asked.uid,
     }
     incidents.open_(s, account.shop_id, INCIDENT, f"account:{account.id}", params)
-    return True
+
+
+def ask_again(s: Session) -> int:
+    """Tell open questions that nobody is told of: their account was deactivated, and works again. How many."""
+    told = exists().where(
+        Incident.shop_id == ListingRun.shop_id,
+        Incident.kind == INCIDENT,
+        Incident.subject == literal("account:") + cast(ListingRun.account_id, String),
+        Incident.resolved_at.is_(None),
+    )
+    open_ = (ListingRun.kind == RunKind.BRAKE, ListingRun.state == RunState.ASKED)
+    mute = select(ListingRun, Account).join(Account, Account.id == ListingRun.account_id).where(*open_, ~told)
+    rows = s.execute(mute.where(Account.status == AccountStatus.ACTIVE).order_by(ListingRun.id)).unique().all()
+    for asked, account in rows:
+        _tell(s, account, asked, _live(s, account.id), rules.of(s, account.id).brake_percent)
+    return len(rows)
 
 
 def answer(s: Session, run: ListingRun, user: str, *, yes: bool) -> int:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from marketplaces.channels import registry
 from shopapp import clock, i18n
-from shopapp.listings import spool
+from shopapp.listings import brake, spool
 from shopapp.records import db, journal
 from shopapp.records.models import (
     Account,
@@ -74,6 +74,7 @@ def enrol() -> int:
             wanted = _accounts().where(Account.id.in_(some)).order_by(Account.id)
             total += sum(_due(s, account) for account in s.scalars(wanted).unique())
     with db.writing() as s:
+        brake.ask_again(s)
         _forget(s)
     return total
 

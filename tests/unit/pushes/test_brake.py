@@ -7,9 +7,10 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from shopapp import clock
-from shopapp.listings import brake, wish
+from shopapp.accounts import repair
+from shopapp.listings import brake, duties, wish
 from shopapp.records import db
-from shopapp.records.models import InboxMessage, Listing, ListingRun, Order, OrderLine, Variant
+from shopapp.records.models import Account, AccountStatus, InboxMessage, Listing, ListingRun, Order, OrderLine, Variant
 from tests.unit.pushes.scene import HERE, STOP, Scene
 
 
@@ -53,6 +54,23 @@ def test_too_many_at_once_are_held_until_a_yes(scene: Scene) -> None:
     _sell_out(scene, variants[20:25])  # after the yes, the count begins anew
     scene.settle()
     assert _zeros(scene) == 25
+
+
+def test_an_open_question_is_told_again_when_its_account_is_active_again(scene: Scene) -> None:
+    account, variants = _many(scene, 40, brake_percent=20)
+    _sell_out(scene, variants[:20])
+    with db.writing() as s:
+        repair.deactivate(s, s.get_one(Account, account), "1")
+    duties.enrol()
+    assert scene.open_incidents() == []
+    with db.writing() as s:
+        s.get_one(Account, account).status = AccountStatus.ACTIVE
+    for _ in range(2):
+        duties.enrol()
+        [incident] = scene.open_incidents("stock_brake")
+        assert (incident.params["count"], incident.params["live"], incident.count) == (20, 40, 1)
+    scene.settle()
+    assert _zeros(scene) == 0
 
 
 def test_one_by_one_they_are_held_from_the_one_too_many_on_and_a_no_keeps_them(scene: Scene) -> None:
