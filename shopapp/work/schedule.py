@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -62,15 +63,39 @@ def alive(s: Session, within: timedelta = timedelta(seconds=90)) -> bool:
     return bool(row and row.done_at and row.done_at > clock.now() - within)
 
 
+def lead() -> float:
+    """How far our time is ahead of the time that nobody can set, in seconds of the wall; changes when a clock is set."""
+    return clock.real_seconds(clock.now().timestamp()) - clock.monotonic()
+
+
+def wake(queues: Mapping[str, Iterable[Work]]) -> None:
+    """The clock was set back: what is due by the time it showed before would sleep until it shows that again.
+
+    All of it is due now, whatever the reason for its waiting; leases end as if they had just been taken.
+    """
+    now = clock.now()
+    longest = {work.model: work.lease for works in queues.values() for work in sorted(works, key=lambda one: one.lease)}
+    for model, lease in longest.items():
+        with db.writing() as s:
+            asleep = update(model).where(model.due_at > now).values(due_at=now)
+            s.execute(asleep.execution_options(synchronize_session=False))
+            held = update(model).where(model.lease_until > now + lease).values(lease_until=now + lease)
+            s.execute(held.execution_options(synchronize_session=False))
+
+
 def run(queues: Mapping[str, Iterable[Work]], stop: threading.Event, restored: Callable[[], object]) -> None:
     """Tick until told to stop. A database that does not answer is logged once and asked again.
 
     `restored` is called when the database has gone back in time, before that is forgotten.
     """
     down = False
-    beaten = 0.0
+    beaten, ahead = 0.0, lead()
     while not stop.wait(TICK):
         try:
+            if lead() < ahead - APART.total_seconds():
+                event(log, "clock_set_back", logging.WARNING, seconds=int(ahead - lead()))
+                wake(queues)
+            ahead = lead()
             if clock.monotonic() - beaten > 10:
                 if went_back():
                     restored()
