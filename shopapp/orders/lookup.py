@@ -116,7 +116,9 @@ class Lookups:
         now = clock.now()
         with self._lock:
             found = self._answers.pop(mine.order_id, None)
-            if found is None or found.at <= now - LIFE:
-                return None
+            if found is None or not now - LIFE < found.at <= now:
+                return (
+                    None  # too old; or of a time that is yet to come: the clock was set back, and nobody knows how old
+                )
             self._served[mine.order_id] = now
         return found if mine.not_before is None or found.at >= mine.not_before else None

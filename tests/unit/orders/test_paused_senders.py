@@ -69,3 +69,27 @@ def test_a_short_sleep_of_the_only_one_costs_a_try_and_no_order(scene: Scene, mo
     scene.wait(60)
     scene.place()
     assert len(scene.made(order_id)) == 1
+
+
+def test_an_answer_of_a_time_that_is_yet_to_come_proves_nothing(scene: Scene) -> None:
+    """Looked up along with another one, then the clock is set back, then another process sends it: that was later."""
+    scene.set(unique_ids=False)
+    scene.product("A-1")
+    for _ in range(2):
+        scene.sell(sku="A-1")
+    scene.poll()
+    with db.writing() as s:
+        place.distrust(s)
+        mine, others = claim.claim(s, ORDERS)
+    here = place.LOOKUPS
+    place.due_order(mine)
+    clock.travel(by=timedelta(hours=-1))
+    place.LOOKUPS = type(here)()
+    scene.lose("commit_then_reset")
+    place.due_order(others)
+    place.LOOKUPS = here
+    for _ in range(3):
+        scene.wait(200)
+        scene.place()
+    assert [row.state for row in scene.rows()] == [OrderState.IMPORTED] * 2
+    assert len(scene.in_shopify()) == 2
