@@ -21,7 +21,7 @@ from shopapp.plans.entitlements import provider
 from shopapp.plans.ledger import Level, Usage, coming, level, level_and_in_flight, tell, told_lately, usage, worth
 from shopapp.records import db
 from shopapp.records.journal import audit, note
-from shopapp.records.models import HeldReason, Incident, Order, OrderState, Severity, Shop
+from shopapp.records.models import HeldReason, Incident, Order, OrderState, Severity, Shop, ShopStatus
 from shopapp.runtime import config
 from shopapp.work import bell
 
@@ -136,16 +136,28 @@ def resume(s: Session, shop: Shop, user_id: str) -> None:
         refresh(s, shop)
 
 
-def turn(limit: int = 500) -> int:
-    """Chore: look again at shops whose period may have turned or whose trial may have ended; how many were looked at."""
+def turn(at_once: int = 500) -> int:
+    """Chore: look again at shops whose period may have turned or whose trial may have ended; how many were looked at.
+
+    `at_once` are asked for in one go, and it goes on until none is left: those that stay at their end for ever (a trial
+    that nobody followed up) must not stand in the way of one whose orders are to go on.
+    """
+    count, last = 0, 0
+    while shops := _to_look_at(last, at_once):
+        for shop_id in shops:
+            with db.writing() as s:
+                shop = s.get(Shop, shop_id)
+                if shop is not None:  # else erased meanwhile
+                    refresh(s, shop)
+        count, last = count + len(shops), shops[-1]
+    return count
+
+
+def _to_look_at(last: int, at_once: int) -> list[int]:
+    waiting = select(Order.shop_id).where(Order.state == OrderState.HELD, Order.held_reason == HeldReason.PLAN)
+    flagged = select(Incident.shop_id).where(Incident.kind.in_((NEAR, OVER)), Incident.resolved_at.is_(None))
+    ended = (Shop.plan_key == TRIAL_KEY) & (Shop.trial_ends_at <= clock.now())
+    found = select(Shop.id).where(or_(Shop.id.in_(waiting), Shop.id.in_(flagged), ended))
+    here = found.where(Shop.id > last, Shop.status != ShopStatus.UNINSTALLED)
     with db.reading() as s:
-        waiting = select(Order.shop_id).where(Order.state == OrderState.HELD, Order.held_reason == HeldReason.PLAN)
-        flagged = select(Incident.shop_id).where(Incident.kind.in_((NEAR, OVER)), Incident.resolved_at.is_(None))
-        ended = (Shop.plan_key == TRIAL_KEY) & (Shop.trial_ends_at <= clock.now())
-        shops = s.scalars(
-            select(Shop.id).where(or_(Shop.id.in_(waiting), Shop.id.in_(flagged), ended)).limit(limit)
-        ).all()
-    for shop_id in shops:
-        with db.writing() as s:
-            refresh(s, s.get_one(Shop, shop_id))
-    return len(shops)
+        return list(s.scalars(here.order_by(Shop.id).limit(at_once)))

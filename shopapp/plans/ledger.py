@@ -18,10 +18,11 @@ from shopapp.plans.catalogue import CURRENCY, PERIOD
 from shopapp.plans.entitlements import provider
 from shopapp.records import db
 from shopapp.records.memo import Memo
-from shopapp.records.models import HeldReason, Order, OrderState, Shop, UsageEntry
+from shopapp.records.models import FxRate, HeldReason, Order, OrderState, Shop, UsageEntry
 
 REMEMBERED = timedelta(minutes=1)  # how long the older part of a sum is believed, and how old that part is
 HINT = timedelta(seconds=5)
+VALUED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,10 @@ class Level:
 
     @property
     def share(self) -> Decimal:
-        """Used part of the limit: 0.82; 1 when the limit is nothing."""
+        """Used part of the limit: 0.82, not rounded, so that a cent below a mark is below it; 1 when the limit is nothing."""
         if self.limit.minor <= 0:
             return Decimal(1)
-        return (Decimal(self.used.minor) / Decimal(self.limit.minor)).quantize(Decimal("0.0001"))
+        return Decimal(self.used.minor) / Decimal(self.limit.minor)
 
     @property
     def over(self) -> bool:
@@ -100,13 +101,20 @@ def credit(s: Session, order: Order) -> bool:
 
 
 def value_waiting(s: Session) -> set[int]:
-    """Give entries without a rate theirs, now that one may be known; the ids of the shops that changed."""
-    changed = set()
-    for entry in s.scalars(select(UsageEntry).where(UsageEntry.gmv_minor.is_(None)).limit(1000)):
-        valued = _valued(s, entry.amount_minor, entry.currency, entry.at)
-        if valued.gmv_minor is not None:
-            entry.rate, entry.rate_day, entry.gmv_minor = valued
-            changed.add(entry.shop_id)
+    """Give entries without a rate theirs, now that one may be known; the ids of the shops that changed.
+
+    A currency that nobody quotes keeps its entries waiting, and holds up no others.
+    """
+    known = select(FxRate.currency)
+    found = select(UsageEntry).where(UsageEntry.gmv_minor.is_(None), UsageEntry.currency.in_(known))
+    changed, last = set(), 0
+    while some := s.scalars(found.where(UsageEntry.id > last).order_by(UsageEntry.id).limit(VALUED_AT_ONCE)).all():
+        for entry in some:
+            valued = _valued(s, entry.amount_minor, entry.currency, entry.at)
+            if valued.gmv_minor is not None:
+                entry.rate, entry.rate_day, entry.gmv_minor = valued
+                changed.add(entry.shop_id)
+        last = some[-1].id
     return changed
 
 

@@ -52,6 +52,18 @@ def test_the_notice_comes_at_eighty_percent_once_and_goes_over_at_the_limit(sale
     assert (opened("plan_near"), opened("plan_over")) == (1, 1)
 
 
+def test_a_cent_below_a_mark_is_below_it(sale: Sale) -> None:
+    sale(1, 79_999)
+    assert open_kinds() == set()
+    sale(2, 1)
+    assert open_kinds() == {"plan_near"}
+    sale(3, 19_999)
+    assert allowed()
+    assert open_kinds() == {"plan_near"}
+    sale(4, 1)
+    assert not allowed()
+
+
 def test_an_order_counts_once_even_when_it_is_booked_again(sale: Sale) -> None:
     order_id = sale(1, 50_000)
     with db.writing() as s:
@@ -111,6 +123,26 @@ def test_at_the_end_of_the_trial_orders_wait_until_a_plan_is_chosen(sale: Sale) 
     sale(1, 1_000, imported=False, held=HeldReason.PLAN)
     gate.choose_plan(1, "starter", "")
     assert open_kinds() == set()
+    assert states() == [OrderState.RECEIVED]
+
+
+def test_however_many_shops_are_at_their_end_each_is_looked_at_when_its_period_turns(sale: Sale) -> None:
+    """Trials that ended long ago stay so for ever; whoever is left without a plan must keep nobody else waiting."""
+    with db.writing() as s:
+        for number in range(12):
+            s.add(
+                Shop(domain=f"s{number}.myshopify.com", installed_at=START - timedelta(days=90), plan_key="trial",
+                     period_anchor=START - timedelta(days=90), trial_ends_at=START - timedelta(days=60))
+            )  # fmt: skip
+        last = Shop(domain="last.myshopify.com", installed_at=START, plan_key="starter", period_anchor=START)
+        s.add(last)
+        s.flush()
+        moment = {"remote_created_at": START, "remote_updated_at": START, "found_at": START}
+        waiting = Order(shop_id=last.id, account_id=1, channel="amazon", realm="eu", seller_id="S2", remote_order_id="w",
+                        state=OrderState.HELD, held_reason=HeldReason.PLAN, currency="EUR", total_minor=1, **moment)  # fmt: skip
+        s.add(waiting)
+    for _ in range(3):
+        gate.turn(at_once=5)
     assert states() == [OrderState.RECEIVED]
 
 
@@ -176,6 +208,21 @@ def test_without_any_rate_the_entry_waits_and_the_order_does_not(sale: Sale) -> 
         rates.store(s, START.date(), {"PLN": Decimal("4.25")})
         assert ledger.value_waiting(s) == {1}
         assert ledger.usage(s, s.get_one(Shop, 1)).used.minor == 11_765
+
+
+def test_entries_of_a_currency_that_is_never_quoted_hold_up_no_others(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "VALUED_AT_ONCE", 3)
+    for number in range(5):
+        sale(number, 10_000, currency="AED")
+    for number in range(5, 12):
+        sale(number, 4_250, currency="PLN")
+    with db.writing() as s:
+        rates.store(s, START.date(), {"PLN": Decimal("4.25")})
+        assert ledger.value_waiting(s) == {1}
+        now = ledger.usage(s, s.get_one(Shop, 1))
+        assert (now.used.minor, now.waiting_for_rate) == (7_000, 5)
 
 
 def test_the_counter_is_always_the_sum_of_the_ledger(sale: Sale) -> None:
