@@ -27,7 +27,15 @@ from shopapp.alerts import incidents
 from shopapp.records import db, journal
 from shopapp.records.models import Account, AccountSite, AccountStatus, LoginDoor
 from shopapp.runtime import config
-from shopapp.verdict import account_works, apply_account, first_check_failed, judge, subject, words_of
+from shopapp.verdict import (
+    account_works,
+    apply_account,
+    channel_subject,
+    first_check_failed,
+    judge,
+    subject,
+    words_of,
+)
 
 ANOTHER_SELLER = timedelta(days=1)  # until stored access that belongs to somebody else is tried again
 
@@ -138,6 +146,10 @@ def deactivate(s: Session, account: Account, user_id: str) -> None:
     account.due_at, account.sync_asked_at = None, None
     account.lease_token, account.lease_until = "", None  # a poll under way finds its claim gone and stops
     incidents.resolve_subject(s, account.shop_id, subject(account), "deactivated")
+    same = {"shop_id": account.shop_id, "channel": account.channel, "realm": account.realm}
+    if s.query(Account.id).filter_by(**same).filter(Account.status != AccountStatus.DEACTIVATED).first() is None:
+        # For this shop nobody asks there any more: no answer would ever end what is open about the marketplace.
+        incidents.resolve_subject(s, account.shop_id, channel_subject(account.channel, account.realm), "deactivated")
     journal.note(s, account.shop_id, subject(account), "account_deactivated", before=before)
     journal.audit(s, account.shop_id, user_id, "account_deactivated", subject(account), before=before)
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from marketplaces.errors import OurFault, Transient
 from shopapp import clock
 from shopapp.accounts import link, repair
 from shopapp.accounts.outcome import Outcome
 from shopapp.alerts import invariants
 from shopapp.records import db
 from shopapp.records.models import Account, AccountStatus, AuditEntry, InboxMessage, LoginDoor, Mail
+from shopapp.verdict import apply_account
 from tests.unit.accounts.steps import DE, FR, UK, USER, Stage
 
 
@@ -213,6 +215,23 @@ def test_deactivating_stops_all_work_and_keeps_everything(stage: Stage, shop: in
     assert repair.save(shop, USER, account_id, {"label": "Renamed"}).kind == "saved"
     repair.probe(account_id)
     assert stage.account(account_id).status == AccountStatus.DEACTIVATED
+
+
+@pytest.mark.parametrize("trouble", [Transient("gone for good"), OurFault("our secret ended")])
+def test_what_is_open_about_a_marketplace_goes_with_the_last_account_there(
+    stage: Stage, shop: int, account_id: int, trouble: Exception
+) -> None:
+    """Nobody asks there any more, so no answer would ever close it."""
+    other = stage.linked(shop, stage.seller())
+    for _ in range(2):
+        with db.writing() as s:
+            apply_account(s, s.get_one(Account, account_id), trouble)
+        clock.travel(by=timedelta(minutes=31))
+    assert len(stage.open(shop)) == 1
+    deactivate(account_id)
+    assert len(stage.open(shop)) == 1, "the other account is still asked"
+    deactivate(other)
+    assert stage.open(shop) == {}
 
 
 def test_accounts_of_another_shop_cannot_be_touched(stage: Stage, account_id: int) -> None:
