@@ -229,7 +229,10 @@ def _unproved(login: Login, error: RemoteError) -> Outcome:
         never = account.worked_at is None
         broken = account.status in (AccountStatus.EXPIRED, AccountStatus.REVOKED, AccountStatus.INACTIVE)
         if not mismatch and (never or (broken and not refused)):
+            unnamed = placeholders.unnamed(account)
             account.seller_id = claimed or account.seller_id
+            if unnamed and account.seller_id:
+                placeholders.call(s, account, account.seller_id)
             settle.remember(account, login)
         cause = found.cause or ("later" if never or broken else "unanswered")
         if never and refused:

@@ -6,9 +6,12 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from marketplaces.channel import Channel
+from marketplaces.channels import registry
 from marketplaces.text import clean
 from shopapp import clock
 from shopapp.records.models import Account, AccountSite, AccountStatus, Backfill, LoginAttempt, Order, Shop
+
+LABEL = 100  # characters
 
 
 def owned(s: Session, shop_id: int, account_id: int) -> Account:
@@ -29,10 +32,42 @@ def pending(s: Session, shop: Shop, channel: Channel, realm: str, label: str = "
         account = Account(shop=shop, channel=channel.key, realm=realm, label=channel.name)
         account.status, account.status_since, account.created_at = AccountStatus.PENDING, now, now
         s.add(account)
+        s.flush()
+        call(s, account, "")
     if clean(label):
-        account.label = clean(label, 100)
+        account.label = clean(label, LABEL)
     s.flush()
     return account
+
+
+def unnamed(account: Account) -> bool:
+    """Whether nobody has named the account: it is called what `call` made up before it worked."""
+    plain = registry()[account.channel].name
+    if account.label in ("", plain) or account.worked_at is not None:
+        return account.label in ("", plain)
+    stems = [plain, f"{plain} {account.seller_id}"]
+    return account.label in {*stems, *(_marked(stem, account.realm) for stem in stems)}
+
+
+def call(s: Session, account: Account, name: str) -> None:
+    """Call an account that nobody has named after its channel and `name` (its seller's, or the id; "" if unknown).
+
+    A seller may have one name in all regions, and at many marketplaces: what another account of the shop is called
+    already is followed by the realm, or by the seller's id where that is the same. So mails tell two of them apart.
+    """
+    stem = clean(f"{registry()[account.channel].name} {name}", LABEL)
+    others = select(Account.label, Account.realm).where(Account.shop_id == account.shop_id, Account.id != account.id)
+    taken = {row.label: row.realm for row in s.execute(others)}
+    marks = [account.realm, account.seller_id or ""]
+    if taken.get(stem) == account.realm:
+        marks.reverse()
+    names = [stem, *(_marked(stem, mark) for mark in marks if mark)]
+    account.label = next((one for one in names if one not in taken), names[-1])
+
+
+def _marked(stem: str, mark: str) -> str:
+    tail = f" ({mark})"[:LABEL]
+    return stem[: LABEL - len(tail)].rstrip() + tail
 
 
 def of_seller(s: Session, shop_id: int, channel: str, realm: str, seller_id: str) -> Account | None:

@@ -60,8 +60,12 @@ def write(s: Session, login: Login, seller: Seller, choice: Choice) -> Account:
     if account.worked_at is not None and account.seller_id != seller.seller_id:
         raise WrongSeller(account.seller_id or "", seller.seller_id)
     first = account.worked_at is None
+    unnamed = placeholders.unnamed(account)
     account.seller_id, account.seller_name = seller.seller_id, seller.name
-    _label(account, login, seller)
+    if typed := clean(str(login.params.get("label") or ""), placeholders.LABEL) if first else "":
+        account.label = typed
+    elif unnamed:
+        placeholders.call(s, account, seller.name or seller.seller_id)
     remember(account, login)
     wished = login.params.get("sites")
     rows = describe(s, account, seller)
@@ -215,13 +219,3 @@ def _looked_until(s: Session, account: Account) -> datetime | None:
     # The very sale that was seen last is theirs; marketplaces tell whole seconds.
     until = max(seen, brought + timedelta(seconds=1)) if brought is not None else seen
     return min(until, clock.now())  # a sale dated into the future hands nothing over
-
-
-def _label(account: Account, login: Login, seller: Seller) -> None:
-    """The label typed on the page, else one that tells two accounts of a channel apart; a chosen one is kept."""
-    typed = clean(str(login.params.get("label") or ""), 100)
-    channel = registry()[account.channel].name
-    if typed and account.worked_at is None:
-        account.label = typed
-    elif account.label in ("", channel):
-        account.label = f"{channel} {seller.name or seller.seller_id}"[:100]
