@@ -114,6 +114,8 @@ def _begin(mine: Claim) -> Task | None:
             release(row, None)
             return None
         row.reason = why_not(s, account)
+        if not row.reason and verdict.breaker_open_until(s, account.channel, account.realm) is not None:
+            row.reason = "outage"  # another's call finds out whether it is over
         if row.reason:
             release(row, now + WAITING, attempt=0)
             return None
@@ -126,7 +128,7 @@ def _begin(mine: Claim) -> Task | None:
 
 
 def why_not(s: Session, account: Account) -> str:
-    """Why the account cannot be counted now; "" when it can. That is no drift."""
+    """Why the account cannot be counted now; "" when it can. That is no drift. Reads only: pages ask as well."""
     shop = account.shop
     if shop.status != ShopStatus.ACTIVE:
         return "shop"
@@ -140,7 +142,7 @@ def why_not(s: Session, account: Account) -> str:
         return "import_off"
     if account.channel not in registry():
         return "import_off"
-    if verdict.breaker_open_until(s, account.channel, account.realm) is not None:
+    if verdict.closed_from(s, account.channel, account.realm) is not None:
         return "outage"
     return ""
 

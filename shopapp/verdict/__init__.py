@@ -6,7 +6,7 @@ Nothing else may stop an account, pause a shop or mark an item failed. `judge` i
 
 from shopapp.verdict.accounts import account_works, apply_account, call_failed, first_check_failed
 from shopapp.verdict.naming import channel_subject, naming, subject
-from shopapp.verdict.outages import breaker_open_until, channel_answered, channel_failed
+from shopapp.verdict.outages import breaker_open_until, channel_answered, channel_failed, closed_from
 from shopapp.verdict.shops import apply_shop, shop_works
 from shopapp.verdict.table import Verdict, delay, judge, words_of
 
@@ -20,6 +20,7 @@ __all__ = [
     "channel_answered",
     "channel_failed",
     "channel_subject",
+    "closed_from",
     "delay",
     "first_check_failed",
     "judge",

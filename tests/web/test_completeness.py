@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from shopapp import clock
+from marketplaces.errors import Transient
+from shopapp import clock, verdict
 from shopapp.records import db, vault
 from shopapp.records.models import Account, AccountSite, AccountStatus, AuditEntry, CountRound, DayCount, DayState
 from tests.web.desk import HOSTILE, Desk, Page
@@ -250,3 +251,18 @@ def test_while_nothing_can_be_counted_nobody_can_ask(desk: Desk, trouble: str) -
     assert asked(account) == ([], 0)
     said = {"paused": "Not counted now: everything is paused.", "running": "Running", "waiting": "Queued"}
     assert said.get(trouble, "") in desk.get(f"/accounts/{account}/days").text
+
+
+def test_looking_at_a_page_takes_nobody_the_call_that_finds_out_whether_the_marketplace_is_back(desk: Desk) -> None:
+    account = working(desk)
+    counted(desk, account, listed=5, in_shopify=5)
+    with db.writing() as s:
+        row = s.get_one(Account, account)
+        for _ in range(5):
+            verdict.channel_failed(s, row, Transient("nobody there"))
+    assert "the marketplace does not answer" in section(desk)
+    clock.travel(by=timedelta(minutes=2))
+    for page in ("/", f"/accounts/{account}"):
+        assert desk.get(page).status == 200
+    with db.writing() as s:
+        assert verdict.breaker_open_until(s, "amazon", row.realm) is None
