@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from shopapp.alerts import incidents, wording
@@ -162,7 +162,7 @@ def _failed(s: Session, shop: Shop) -> list[Line]:
 
 def _refused(s: Session, shop: Shop) -> list[Line]:
     """Listings in Update Error, by cause."""
-    failed = (Listing.shop_id == shop.id, Listing.status == ListingStatus.UPDATE_ERROR, Listing.live.is_(True))
+    failed = _listings_in(shop, ListingStatus.UPDATE_ERROR)
     counted = select(Listing.cause, func.count(Listing.id)).where(*failed).group_by(Listing.cause)
     lines = []
     for cause, count in sorted(s.execute(counted), key=lambda one: (-one[1], one[0])):
@@ -173,15 +173,18 @@ def _refused(s: Session, shop: Shop) -> list[Line]:
 
 
 def _not_linked(s: Session, shop: Shop) -> list[Line]:
-    found = select(func.count(Listing.id)).where(
-        Listing.shop_id == shop.id, Listing.live.is_(True), Listing.status == ListingStatus.NOT_LINKED
-    )
-    count = s.scalar(found) or 0
+    count = s.scalar(select(func.count(Listing.id)).where(*_listings_in(shop, ListingStatus.NOT_LINKED))) or 0
     if not count:
         return []
     advice = _("Give the product the same SKU, or map it: price and stock are pushed to linked listings only.")
     title = _("Listings that are not linked to a product")
     return [Line(title, advice, "/listings?status=not_linked", "warning", count, listings=True)]
+
+
+def _listings_in(shop: Shop, status: ListingStatus) -> tuple[ColumnElement[bool], ...]:
+    """Of accounts that work or shall work again: nothing is pushed to those of one that was deactivated."""
+    off = select(Account.id).where(Account.shop_id == shop.id, Account.status == AccountStatus.DEACTIVATED)
+    return Listing.shop_id == shop.id, Listing.status == status, Listing.live.is_(True), Listing.account_id.not_in(off)
 
 
 def _page(cause: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from shopapp.records import db
 from shopapp.records.models import (
     AccountRules,
     AccountSite,
+    AccountStatus,
     Listing,
     ListingRun,
     ListingStatus,
@@ -263,6 +264,15 @@ def test_home_and_guide_count_what_is_not_linked(desk: Desk) -> None:
     page = desk.get("/")
     assert "Listings that are not linked to a product" in page.text
     assert page.links.count("/listings?status=not_linked") == 2
+
+
+def test_listings_of_a_deactivated_account_need_nobody(desk: Desk) -> None:
+    account = desk.account(status=AccountStatus.DEACTIVATED)
+    listed(desk, account, "A-1", status=ListingStatus.NOT_LINKED)
+    listed(desk, account, "A-2", status=ListingStatus.UPDATE_ERROR, cause="listing_refused")
+    page = desk.get("/")
+    assert "Listings that are not linked to a product" not in page.text
+    assert "/listings?status=update_error" not in page.html
 
 
 def test_the_page_is_in_german_too(desk: Desk) -> None:
