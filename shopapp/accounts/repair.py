@@ -254,12 +254,14 @@ def _proved(account_id: int, user_id: str, seller: Seller, *, activate: bool = F
             login = Login(account.shop_id, user_id, account.channel, account.realm, account.id, kept, how, door)
             settle.write(s, login, seller, "without")
             return None
+        since = account.status_since
         if not account_works(s, account, seller, activate=activate):
             account.due_at = clock.now() + ANOTHER_SELLER
             words = f"the stored access belongs to seller {seller.seller_id}, not to {account.seller_id}"
             return Rejected(words, reason="seller_mismatch")
         settle.describe(s, account, seller)
         if activate:
+            settle.tell_lost(s, account, since)
             journal.note(s, account.shop_id, subject(account), "account_activated")
             journal.audit(s, account.shop_id, user_id, "account_activated", subject(account))
     return None

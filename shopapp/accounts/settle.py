@@ -22,7 +22,7 @@ from shopapp.accounts.line import store
 from shopapp.accounts.way import Login
 from shopapp.alerts import incidents
 from shopapp.records import db, journal
-from shopapp.records.models import Account, AccountSite, AccountStatus, Order, Shop, ShopStatus
+from shopapp.records.models import Account, AccountSite, AccountStatus, JournalEntry, Order, Shop, ShopStatus
 from shopapp.verdict import account_works, naming, subject
 
 # Marketplaces show some sales late, with their old times: so far back the other shop may not have seen all of them.
@@ -72,7 +72,10 @@ def write(s: Session, login: Login, seller: Seller, choice: Choice) -> Account:
     if first:
         wanted = [row for row in rows.values() if row.active and (not wished or row.site in wished)]
         claim_sites(s, account, wanted, choice, login.user_id)
+    since = account.status_since if account.status == AccountStatus.DEACTIVATED else None
     account_works(s, account, seller, missing=(), activate=True)
+    if since is not None:
+        tell_lost(s, account, since)
     incidents.resolve(s, account.shop_id, "expiry_notice", subject(account), "renewed")
     account.due_at = clock.now() if account.importing and account.take_over_at else None
     journal.note(s, account.shop_id, subject(account), "account_linked", door=login.door, seller=seller.seller_id)
@@ -126,10 +129,11 @@ def describe(s: Session, account: Account, seller: Seller) -> Mapping[str, Accou
 def claim_sites(s: Session, account: Account, wanted: Iterable[AccountSite], choice: Choice, user_id: str) -> None:
     """Let `account` import the `wanted` sites. Those of another shop: Taken ("ask"), moved ("take_over") or left out.
 
-    A shop that has left, and an account that is deactivated or never worked, lose theirs without a word.
+    A shop that has left, and an account that is deactivated or never worked, lose theirs without being asked.
     """
     rows = list(wanted)
     taken: list[tuple[AccountSite, AccountSite]] = []
+    asleep: list[AccountSite] = []
     for row in rows:
         other = _holder(s, row)
         if other is None:
@@ -138,8 +142,10 @@ def claim_sites(s: Session, account: Account, wanted: Iterable[AccountSite], cho
             other.importing = False
             s.flush()
             row.importing = True
+            asleep.append(other)
         else:
             taken.append((row, other))
+    _lost_asleep(s, asleep)
     if taken and choice == "ask":
         raise Taken(tuple(row.name for row, _ in taken))
     if taken and choice == "take_over":
@@ -166,6 +172,29 @@ def _asleep(account: Account) -> bool:
         or account.status == AccountStatus.DEACTIVATED
         or account.worked_at is None
     )
+
+
+def _lost_asleep(s: Session, lost: Collection[AccountSite]) -> None:
+    """Write down who lost which sites. Said to a shop that comes back; to who deactivated it once it is active again."""
+    for loser in {row.account_id: row.account for row in lost if row.account.worked_at is not None}.values():
+        names = sorted(row.name for row in lost if row.account_id == loser.id)
+        journal.note(s, loser.shop_id, subject(loser), "import_taken_over", sites=names)
+        if loser.status != AccountStatus.DEACTIVATED:
+            incidents.open_(
+                s, loser.shop_id, "import_taken_over", subject(loser), {**naming(loser), "sites": ", ".join(names)}
+            )
+
+
+def tell_lost(s: Session, account: Account, since: datetime) -> None:
+    """The account is active again: what another shop took of it since then would else be missed without a word."""
+    entries = select(JournalEntry).filter_by(
+        shop_id=account.shop_id, subject=subject(account), event="import_taken_over"
+    )
+    names = {name for entry in s.scalars(entries.where(JournalEntry.at >= since)) for name in entry.params["sites"]}
+    names -= {site.name for site in account.sites if site.importing}
+    if names:
+        params = {**naming(account), "sites": ", ".join(sorted(names))}
+        incidents.open_(s, account.shop_id, "import_taken_over", subject(account), params)
 
 
 def _take_over(s: Session, winner: Account, taken: list[tuple[AccountSite, AccountSite]], user_id: str) -> None:
