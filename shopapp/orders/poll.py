@@ -40,6 +40,7 @@ PAGES = 1000  # of one sweep, however many claims it takes
 IDLE = 300  # pages in a row without anything new: a sweep that started over may meet so many that are known
 SECONDS = 45.0  # of the wall that one claim goes on asking; then the row is given back and goes on at its page
 ANOTHER_SELLER = timedelta(days=1)
+RESTING = timedelta(hours=1)  # until we look again whether one of the wanted sites is usable
 UNBROKEN = timedelta(minutes=15)  # polling without a longer gap proves that a new order was never seen here before
 
 
@@ -107,10 +108,17 @@ def _begin(mine: Claim) -> _Sweep | None:
         if open_until is not None:
             release(account, open_until)
             return None
-        if account.status == AccountStatus.ACTIVE:
+        if account.status == AccountStatus.ACTIVE and not _rests(account):
             return _sweep(s, account, channel, now)
     _probe(mine)
     return None
+
+
+def _rests(account: Account) -> bool:
+    """Whether the marketplace said last that no site is usable of those that are wanted (a seller on holiday, say)."""
+    wanted = [site for site in account.sites if site.importing]
+    ready = account.importing and account.take_over_at is not None
+    return ready and bool(wanted) and not any(site.active for site in wanted)
 
 
 def _sweep(s: Session, account: Account, channel: Channel, now: datetime) -> _Sweep | None:
@@ -298,7 +306,7 @@ def _stop(mine: Claim) -> None:
 
 
 def _probe(mine: Claim) -> None:
-    """Ask a broken (or never proven) account who it is; the same seller answering heals it (see accounts.repair)."""
+    """Ask a broken, resting or never proven account who it is; the same seller answering heals it (see accounts.repair)."""
     try:
         repair.probe(mine.id)
     except line.NotLinked:
@@ -308,9 +316,11 @@ def _probe(mine: Claim) -> None:
         account = held(s, Account, mine)
         if account is None:  # linked anew meanwhile
             return
-        due = account.due_at
-        if account.status != AccountStatus.ACTIVE and due is not None and due <= clock.now():
-            due = clock.now() + ANOTHER_SELLER  # nothing was decided: not again at once
+        due, now = account.due_at, clock.now()
+        if account.status == AccountStatus.ACTIVE and _rests(account):
+            account.sync_asked_at, due = None, max(due or now, now + RESTING)
+        elif account.status != AccountStatus.ACTIVE and due is not None and due <= now:
+            due = now + ANOTHER_SELLER  # nothing was decided: not again at once
         release(account, due)
 
 

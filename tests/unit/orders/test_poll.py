@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from marketplaces.data import Order as Sale
 from marketplaces.data import OrderQuery
@@ -17,7 +17,7 @@ from shopapp import clock
 from shopapp.keys import fresh_key
 from shopapp.orders import poll, stored
 from shopapp.records import db, vault
-from shopapp.records.models import Account, AccountStatus, HeldReason, Incident, Order, OrderState
+from shopapp.records.models import Account, AccountSite, AccountStatus, HeldReason, Incident, Order, OrderState
 from shopapp.work import claim
 from tests.unit.orders.scene import POLLS, Scene, both_databases
 
@@ -239,3 +239,34 @@ def test_access_that_no_key_opens_is_told_as_our_fault(scene: Scene) -> None:
     with db.reading() as s:
         assert s.scalars(select(Incident).where(Incident.resolved_at.is_(None))).all() == []
     assert scene.rows()
+
+
+@both_databases
+def test_an_account_whose_sites_all_rested_goes_on_when_one_is_back(scene: Scene) -> None:
+    """The marketplace said so at a renewal, for example of a seller on holiday; nobody says that the holiday is over."""
+    with db.writing() as s:
+        s.execute(update(AccountSite).where(AccountSite.account_id == scene.account_id).values(active=False))
+    scene.sell(sku="A-1")
+    scene.poll()
+    assert len(scene.rows()) == 1, "it was back when we looked, and polled at once"
+
+
+def test_an_account_whose_sites_rest_on_is_looked_at_once_an_hour(scene: Scene) -> None:
+    with db.writing() as s:
+        row = s.scalars(select(AccountSite).filter_by(account_id=scene.account_id)).one()
+        row.active = False
+        row.site = "A13V1IB3VIYZZH"  # where the seller does not take part
+    scene.sell(sku="A-1")
+    scene.poll()
+    account = scene.account()
+    assert (account.status, account.sync_asked_at) == (AccountStatus.ACTIVE, None)
+    assert account.due_at is not None
+    assert timedelta(minutes=59) < account.due_at - clock.now() <= timedelta(hours=1)
+    assert scene.rows() == []
+
+
+def test_an_account_of_which_no_site_is_wanted_asks_nobody(scene: Scene) -> None:
+    with db.writing() as s:
+        s.execute(update(AccountSite).where(AccountSite.account_id == scene.account_id).values(importing=False))
+    scene.poll()
+    assert scene.account().due_at is None
