@@ -172,6 +172,20 @@ def _rank(incident: Incident) -> int:
     return min(kind.rank, MILD) if milder else kind.rank
 
 
+def about_accounts(s: Session, shop_id: int) -> dict[str, Incident]:
+    """The most severe open notice of each account, by its subject; that an account is broken its state says already."""
+    found = select(Incident).where(
+        Incident.shop_id == shop_id,
+        Incident.subject.startswith("account:"),
+        Incident.kind != "account_expired",
+        Incident.resolved_at.is_(None),
+    )
+    worst: dict[str, Incident] = {}
+    for row in sorted(s.scalars(found.order_by(Incident.opened_at, Incident.id)), key=lambda row: -_rank(row)):
+        worst.setdefault(row.subject, row)
+    return worst
+
+
 def banner(s: Session, shop_id: int) -> tuple[Incident | None, list[Incident]]:
     """The one banner of the dashboard (None: nothing that deserves one), and what else is open as links inside it.
 

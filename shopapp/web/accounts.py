@@ -98,9 +98,8 @@ def listing() -> str:
     with db.reading() as s:
         tables = listed(s)
         notices = {
-            incident.subject: wording.of_incident(language(), incident)
-            for incident in incidents.open_incidents(s, g.shop_id)
-            if incident.subject.startswith("account:") and incident.kind != "account_expired"
+            about: wording.of_incident(language(), incident)
+            for about, incident in incidents.about_accounts(s, g.shop_id).items()
         }
     return render_template(
         "accounts/list.html", tables=tables, notices=notices, channel_of=channel_of, realm_label=realm_label
