@@ -111,12 +111,14 @@ class AppKeys:
 
 @dataclass(frozen=True, slots=True)
 class AppKey:
-    """One of our application's keys, which the operator sets as <CHANNEL>_<name>: `help` says in a phrase what it is."""
+    """One of our application's keys, which the operator sets as <CHANNEL>_<name>: `help` says in a phrase what it is,
+    `form` is a pattern that a whole value must match."""
 
     name: str
     help: str
     default: str = ""
     secret: bool = False
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +215,7 @@ class Channel(ABC):
     instance: bool = False  # run by many operators: the first of `fields` is an address, its host is the realm
     fields: tuple[Field, ...] = ()  # of the typed way; for OAuth channels: of *Reconnect manually*
     manual_label: str = ""  # label of the typed way beside a login ("Reconnect manually with ..."), "" if there is none
-    # Names of the app keys, without the CHANNEL_ prefix; all needed before it is offered.
-    settings: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()  # names of app keys, without the CHANNEL_ prefix; all needed before it is offered
     app_keys: tuple[AppKey, ...] = ()  # every app key there is, needed or not: the application's settings
     limits: tuple[Limit, ...] = ()
     poll_seconds: int = 300  # the shortest sustainable poll interval of one account
@@ -224,8 +225,7 @@ class Channel(ABC):
     known_lifetime: timedelta | None = None  # of an authorisation; None when the channel does not tell
     # True: what a login brings back can be known to others, so that one whose way back is taken by another browser ends.
     guessable: bool = False
-    # False: what a login gave is the access itself, good until `expires_at`; only a login gives new.
-    renews: bool = True
+    renews: bool = True  # False: what a login gave is the access itself until `expires_at`; only a login gives new
     app_id_key: str = ""  # which app key identifies our application to the seller (shown in the repair dialog)
     sentences: tuple[str, ...] = ()  # what `typed` may say beside the sentences of marketplaces.login
     shipping: Shipping | None = None  # None: it takes no shipments

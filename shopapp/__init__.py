@@ -29,7 +29,7 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or Settings.load()
     runtime.setup(config)
     logs.configure(config["LOG_LEVEL"])
-    clock.configure(config.scale, float(config["TIME_EPOCH"]))
+    clock.configure(config.scale, config.epoch)
     vault.configure(config.encryption_keys)
     app = Flask(__name__, root_path=str(ROOT), template_folder="templates", static_folder="static")
     app.config.update(SECRET_KEY=config["SECRET_KEY"], MAX_CONTENT_LENGTH=10 * 1024 * 1024)

@@ -91,7 +91,7 @@ def configure(level: str = "INFO") -> None:
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(level.upper())
     # These print whole requests, job arguments and rows below WARNING.
     for noisy in (
         "alembic",

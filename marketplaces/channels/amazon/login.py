@@ -28,7 +28,7 @@ APP_KEYS = (
     AppKey("CLIENT_ID", "LWA client id"),
     AppKey("CLIENT_SECRET", "LWA client secret", secret=True),
     AppKey("APPLICATION_ID", "SP-API application id (amzn1.sp.solution…)"),
-    AppKey("DRAFT", "1 while the SP-API application is in draft state", "0"),
+    AppKey("DRAFT", "1 while the SP-API application is in draft state", "0", form="[01]"),
     AppKey("SECRET_UNTIL", "day (YYYY-MM-DD) on which the LWA client secret ends; the operator is warned before"),
     AppKey("API_BASE", "SP-API base for the sandbox; may hold {region}"),
     AppKey("LOGIN_BASE", "Seller Central base for the sandbox; may hold {region}"),

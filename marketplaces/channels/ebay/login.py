@@ -30,6 +30,7 @@ SCOPES = (
     f"{_SCOPE}/commerce.identity.readonly",
     f"{_SCOPE}/commerce.notification.subscription",
 )
+_A_DAY = "[1-9][0-9]{3,8}"  # of less than a thousand calls no budget can be kept
 APP_KEYS = (
     AppKey("CLIENT_ID", "App ID (Client ID) of the eBay keyset"),
     AppKey("CLIENT_SECRET", "Cert ID (Client Secret) of the eBay keyset", secret=True),
@@ -38,9 +39,16 @@ APP_KEYS = (
         "VERIFICATION_TOKEN",
         "token of 32 to 80 letters, digits, _ and - that is typed at eBay beside the address for notices",
         secret=True,
+        form="[A-Za-z0-9_-]{32,80}",
     ),
-    AppKey("FULFILLMENT_A_DAY", "calls a day of the Fulfillment API, if eBay grants more (or less) than 100000"),
-    AppKey("INVENTORY_A_DAY", "calls a day of the Inventory API, if eBay grants more (or less) than 2000000"),
+    AppKey(
+        "FULFILLMENT_A_DAY",
+        "calls a day of the Fulfillment API, if eBay grants more (or less) than 100000",
+        form=_A_DAY,
+    ),
+    AppKey(
+        "INVENTORY_A_DAY", "calls a day of the Inventory API, if eBay grants more (or less) than 2000000", form=_A_DAY
+    ),
     AppKey("API_BASE", "base of eBay's API for the sandbox"),
     AppKey("IDENTITY_BASE", "base of eBay's identity API for the sandbox; empty: EBAY_API_BASE"),
     AppKey("LOGIN_BASE", "base of eBay's consent pages for the sandbox"),

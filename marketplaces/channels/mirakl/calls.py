@@ -23,7 +23,11 @@ from marketplaces.wire import Answer, Bucket
 KEY = "mirakl"
 SHOP_ID, ADDRESS, SECRET = "shop_id", "instance_url", "api_key"
 APP_KEYS = (
-    AppKey("OFFERED", "1 offers Mirakl: sellers type the address of their marketplace and their own key; empty: not"),
+    AppKey(
+        "OFFERED",
+        "1 offers Mirakl: sellers type the address of their marketplace and their own key; empty: not",
+        form="(?i:(?!(?:0|no|off|false)$).+)",  # whatever is set here offers it
+    ),
     AppKey("API_BASE", "base of every instance for the sandbox; may hold {instance}"),
 )
 

@@ -20,7 +20,12 @@ APP_KEYS = (
     AppKey("APP_ID", "application id, a number"),
     AppKey("APP_KEY", "application key (a GUID)", secret=True),
     AppKey("PUBLIC_KEY", "public key of the application, for the login address"),
-    AppKey("DAILY_CALLS", "calls of each method that Tradera grants the application in 24 hours", str(DAILY_CALLS)),
+    AppKey(
+        "DAILY_CALLS",
+        "calls of each method that Tradera grants the application in 24 hours",
+        str(DAILY_CALLS),
+        form="[1-9][0-9]{1,8}",
+    ),
     AppKey("API_BASE", "API base for the sandbox"),
     AppKey("LOGIN_BASE", "login base for the sandbox"),
 )
