@@ -25,6 +25,8 @@ READY_SECONDS = 60.0
 
 def demo(port: int, sandbox_port: int, *, story: bool, fresh: bool) -> int:
     """Start everything, print one address, stop on Ctrl-C. With `story`: play it, 0 only if every step held."""
+    if not (ROOT / "tests" / "sandbox").is_dir():
+        raise ConfigError("The demo needs the sandbox, which is in a checkout of shopapp and not in its package.")
     data = Path(os.environ.get("SHOPAPP_DATA") or "./.shopapp").expanduser().resolve() / "demo"
     supervisor = Supervisor(say, folder.claim(data, say))
     if fresh:
@@ -92,7 +94,7 @@ def sandbox_command(data: Path, port: int, smtp_port: int) -> list[str]:
 
 def free_port(host: str, wish: int, besides: int = 0) -> int:
     """`wish`, or the next port after it that nobody listens on."""
-    for port in range(wish, wish + 200):
+    for port in range(wish, min(wish + 200, 65_536)):
         if port == besides:
             continue
         with socket.socket() as probe:

@@ -55,6 +55,8 @@ def _database(_config: Config) -> str:
         db.ping()
     except SQLAlchemyError as error:
         raise Trouble(f"does not answer ({type(error).__name__}); check DATABASE_URL") from None
+    if migrate.is_newer(db.engine()):
+        raise Trouble("is of a later release of shopapp than this one; run that release")
     if not migrate.at_head(db.engine()):
         raise Trouble("is not at the newest schema; run `shopapp migrate`")
     return f"answers, schema up to date ({db.engine().dialect.name})"

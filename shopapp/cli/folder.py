@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,15 +20,17 @@ from shopapp.config import ConfigError
 
 RIVAL_SECONDS = 3.0  # how long a supervisor that is just ending may still be there
 POLITE_SECONDS = 25.0  # longer than the web server's graceful end of 20 s
+ROOM = 256 * 1024  # bytes that must be free in it; a database and a queue need more, but not at once
 SUPERVISOR, SERVERS = "supervisor.lock", "servers.lock"
 
 
 def claim(data: Path, say: Callable[[str], None]) -> int:
     """Make the folder ours until this process ends; the descriptor that the servers are to inherit.
 
-    ConfigError when another supervisor runs on it. Servers that an earlier one left behind get 25 s to end.
+    ConfigError when another supervisor runs on it, or when it is not to be written. Servers that an earlier one left
+    behind get 25 s to end.
     """
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make(data)
     if not _lock(_open(data / SUPERVISOR), RIVAL_SECONDS):
         raise ConfigError(f"Another shopapp is running on {data}; stop it first, or set another SHOPAPP_DATA.")
     path = data / SERVERS
@@ -41,6 +44,18 @@ def claim(data: Path, say: Callable[[str], None]) -> int:
         if not _lock(servers, 5):
             raise ConfigError(f"Processes of an earlier run still use {data}; end them first.")
     return servers
+
+
+def make(data: Path) -> None:
+    """The folder, for our eyes only. ConfigError when nothing can be written there."""
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=data) as probe:
+            probe.write(bytes(ROOM))
+            probe.flush()
+    except OSError as error:
+        words = error.strerror or type(error).__name__
+        raise ConfigError(f"SHOPAPP_DATA: nothing can be written in {data} ({words}).") from None
 
 
 def empty(data: Path) -> None:

@@ -86,13 +86,15 @@ class Supervisor:
             self.watch()
 
     def handle_signals(self) -> None:
-        """Stop on Ctrl-C and SIGTERM."""
+        """Stop on Ctrl-C, on SIGTERM and when the terminal is closed (unless nohup has us outlive it)."""
 
         def stop(_number: int, _frame: FrameType | None) -> None:
             self.stopping.set()
 
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, stop)
 
     def stop(self) -> None:
         """Stop all, the last started first; who does not end in time is killed with its process group."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from shopapp.cli import folder
 from shopapp.cli.supervisor import Supervisor, shopapp_command
-from shopapp.config import ROOT, Config, ConfigError
+from shopapp.config import Config, ConfigError
 
 
 def say(text: str) -> None:
@@ -27,8 +28,9 @@ def up(host: str, port: int, processes: int) -> int:
     # Only what is embedded must be alone: with a queue elsewhere any number may run.
     supervisor = Supervisor(say, None if config["REDIS_URL"] else folder.claim(config.data, say))
     supervisor.handle_signals()
+    free(host, port)
     try:
-        start_all(supervisor, config, dict(os.environ), host, port, processes)
+        start_all(supervisor, config, environment(config), host, port, processes)
         say(f"shopapp serves {config['APP_URL']} on {host}:{port}; Ctrl-C stops everything")
         supervisor.run()
     finally:
@@ -36,15 +38,39 @@ def up(host: str, port: int, processes: int) -> int:
     return 0
 
 
+def environment(config: Config) -> dict[str, str]:
+    """What our processes inherit. A data folder that is told from here stays the same wherever a process looks from."""
+    return {**os.environ, "SHOPAPP_DATA": str(config.data)}
+
+
+def free(host: str, port: int, seconds: float = 5) -> None:
+    """ConfigError unless we can listen there; a server that is just ending gets some seconds."""
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            for family, kind, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+                with socket.socket(family, kind) as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(address)
+                break  # the web server takes the first one as well
+            return
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and time.monotonic() < ends:
+                time.sleep(0.1)
+                continue
+            words = error.strerror or type(error).__name__
+            raise ConfigError(f"Cannot listen on {host}:{port} ({words}): give another --host or --port.") from None
+
+
 def start_all(
     supervisor: Supervisor, config: Config, env: Mapping[str, str], host: str, port: int, processes: int
 ) -> None:
     """Start the queue (unless REDIS_URL is set), migrate, then web, workers and scheduler."""
-    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not config["REDIS_URL"]:
         supervisor.add("queue", queue_command(config), env, alone=True)
         _wait_for_socket(config.queue_socket)
-    subprocess.run(shopapp_command("migrate"), env=dict(env), cwd=ROOT, check=True)
+    if subprocess.run(shopapp_command("migrate"), env=dict(env), check=False).returncode:
+        raise ConfigError("The database could not be brought to the newest schema; nothing was started.")
     supervisor.add("web", web_command(host, port, processes), env, alone=True)
     for queue in ("now", "bulk"):
         supervisor.add(f"worker {queue}", shopapp_command("worker", "--queue", queue), env)
@@ -53,9 +79,10 @@ def start_all(
 
 def web(host: str, port: int, processes: int) -> int:
     """Become the web server."""
-    Config.load()
+    config = Config.load()
+    free(host, port)
     command = web_command(host, port, processes)
-    os.execvpe(command[0], command, os.environ)
+    os.execvpe(command[0], command, environment(config))
 
 
 def web_command(host: str, port: int, processes: int) -> list[str]:
@@ -63,10 +90,11 @@ def web_command(host: str, port: int, processes: int) -> list[str]:
 
     Headers named SCRIPT_NAME or PATH_INFO, which gunicorn takes from whoever calls over loopback, are nobody's to send.
     """
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return [
-        sys.executable, "-m", "gunicorn", "--chdir", str(ROOT), "--worker-class", "gthread", "--workers", str(processes),
-        "--threads", "16", "--bind", f"{host}:{port}", "--graceful-timeout", "20", "--timeout", "60",
-        "--keep-alive", "15", "--log-level", "warning", "--no-control-socket", "--forwarder-headers", "", "app:app",
+        sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", str(processes),
+        "--threads", "16", "--bind", place, "--graceful-timeout", "20", "--timeout", "60", "--keep-alive", "15",
+        "--log-level", "warning", "--no-control-socket", "--forwarder-headers", "", "shopapp:create_app()",
     ]  # fmt: skip
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import create_engine, select
 
-from shopapp.config import Config
+from shopapp.cli import folder
+from shopapp.config import Config, ConfigError
 from shopapp.records import db, vault
 from shopapp.records import migrate as migrations
 
@@ -14,10 +15,13 @@ from shopapp.records import migrate as migrations
 def migrate() -> int:
     """Bring the database to the newest schema; needs no other setting than the database."""
     config = Config.load(serving=False)
-    if config.database_url.startswith("sqlite"):
-        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config.check_database()
+    if not config["DATABASE_URL"]:
+        folder.make(config.data)
     engine = create_engine(config.database_url)
     db.use(engine)
+    if migrations.is_newer(engine):
+        raise ConfigError("The database is of a later release of shopapp than this one; run that release.")
     migrations.upgrade(engine)
     engine.dispose()
     return 0

@@ -378,6 +378,16 @@ def unreachable(error: BaseException) -> bool:
     return str(state)[:2] in ("08", "53", "57", "58")  # connection, resources, operator's intervention, system
 
 
+def lacks_schema(error: BaseException) -> bool:
+    """Whether a table or a column is missing: the migrations of this release have not run."""
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    return state in ("42P01", "42703") or (
+        state is None and ("no such " in str(error.orig) or "has no column" in str(error.orig))
+    )
+
+
 def ping() -> bool:
     """Whether the database answers."""
     with reading() as s:

@@ -39,9 +39,18 @@ def write(engine: Engine, message: str) -> None:
 
 def at_head(engine: Engine) -> bool:
     """Whether every migration has run."""
+    return _current(engine) == set(ScriptDirectory.from_config(_config(engine)).get_heads())
+
+
+def is_newer(engine: Engine) -> bool:
+    """Whether a later release has migrated the database: no migration of ours leads from there."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config(engine)).walk_revisions()}
+    return not _current(engine) <= known
+
+
+def _current(engine: Engine) -> set[str]:
     with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_heads()
-    return set(current) == set(ScriptDirectory.from_config(_config(engine)).get_heads())
+        return set(MigrationContext.configure(connection).get_current_heads())
 
 
 def differences(engine: Engine) -> list[object]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
+import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from shopapp.keys import fresh_key
+from tests.unit.cli.test_supervisor import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 MISSING = "shopapp: SECRET_KEY is not set (signs cookies; 32 characters or more, not the client secret)."
@@ -87,6 +92,87 @@ def test_a_worker_without_its_queue_ends_in_one_line_to_be_started_again(env: di
     assert done.returncode == 1
     assert "queue_unreachable" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_is_not_there_or_not_ready_is_told_in_one_sentence(env: dict[str, str], tmp_path: Path) -> None:
+    gone = {**env, "DATABASE_URL": "postgresql://someone:sekret@127.0.0.1:9/none"}
+    done = run(gone, "migrate", "rotate-keys", "worker")
+    assert done.stdout.strip() == "statuses 1 1 1"
+    assert "sekret" not in done.stderr
+    assert done.stderr.count("shopapp: The database does not answer (") == 3
+    assert "Traceback" not in done.stderr
+    done = run({**env, "DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}, "worker", "rotate-keys")
+    assert done.stdout.strip() == "statuses 1 1"
+    assert done.stderr.count("The database is not at the newest schema; run `shopapp migrate`.") == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_written_is_named(env: dict[str, str]) -> None:
+    done = run({**env, "SHOPAPP_DATA": "/dev/null/data"}, "migrate", "up")
+    assert done.stdout.strip() == "statuses 2 2"
+    sentence = "shopapp: SHOPAPP_DATA: nothing can be written in /dev/null/data (Not a directory)."
+    assert done.stderr.strip().splitlines() == [sentence] * 2
+
+
+def test_a_database_of_a_later_release_is_left_alone_and_told(env: dict[str, str]) -> None:
+    later = (
+        "import os, sqlite3; from shopapp.cli import main; main(['migrate'])\n"
+        "with sqlite3.connect(os.environ['SHOPAPP_DATA'] + '/shopapp.db') as c:\n"
+        "    c.execute(\"UPDATE alembic_version SET version_num = '9999'\")\n"
+    )
+    assert python(env, later).returncode == 0
+    done = run(env, "migrate", "doctor")
+    assert done.stdout.splitlines()[-1] == "statuses 2 1"
+    assert done.stderr.splitlines()[0].startswith("shopapp: The database is of a later release")
+    assert "trouble  database   is of a later release of shopapp than this one; run that release" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["up", "web"])
+def test_a_port_that_is_taken_is_told_before_anything_starts(env: dict[str, str], command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run(env, f"{command} --port {port}")
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        f"shopapp: Cannot listen on 127.0.0.1:{port} (Address already in use): give another --host or --port."
+    )
+
+
+@pytest.mark.parametrize("wrong", ["--port 0", "--port 99999", "--port x", "--processes 0", "--processes -1"])
+def test_an_argument_that_cannot_work_is_refused(env: dict[str, str], wrong: str) -> None:
+    done = run(env, f"web {wrong}")
+    assert done.returncode == 2
+    assert "must be a whole number from" in done.stderr
+
+
+def test_all_processes_of_up_use_the_folder_it_was_started_in(env: dict[str, str], tmp_path: Path) -> None:
+    """The default folder is told from where `up` stands: the web server and migrations once looked from elsewhere."""
+    elsewhere = tmp_path / "a place"
+    elsewhere.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    mine = {name: value for name, value in env.items() if name != "SHOPAPP_DATA"}
+    mine["PYTHONPATH"] = str(ROOT)
+    command = [sys.executable, "-m", "shopapp.cli", "up", "--port", str(port), "--processes", "1"]
+    process = subprocess.Popen(command, env=mine, cwd=elsewhere, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        until(lambda: _answer(f"http://127.0.0.1:{port}/readyz") == 200, 60)
+    finally:
+        process.send_signal(signal.SIGHUP)
+        told, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"starting it again" not in told
+    assert (elsewhere / ".shopapp" / "shopapp.db").exists()
+
+
+def _answer(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
 
 
 def test_rotated_keys_open_everything_with_the_new_key_alone(env: dict[str, str]) -> None:
