@@ -81,19 +81,24 @@ class _Post(flask_mail.Mail):
     limits: Limits
 
     def connect(self) -> _Connection:
-        settings = config()
         line = _Connection(self.state)  # type: ignore[arg-type]  # set by init_app
         line.limits = self.limits
-        line.server = Server(
-            settings["MAIL_SERVER"],
-            settings.number("MAIL_PORT"),
-            settings["MAIL_USERNAME"],
-            settings["MAIL_PASSWORD"],
-            settings.flag("MAIL_USE_TLS"),
-            settings.flag("MAIL_USE_SSL"),
-            links.host(),
-        )
+        line.server = server()
         return line
+
+
+def server() -> Server:
+    """Where mails are handed in, by the settings."""
+    settings = config()
+    return Server(
+        settings["MAIL_SERVER"],
+        settings.number("MAIL_PORT"),
+        settings["MAIL_USERNAME"],
+        settings["MAIL_PASSWORD"],
+        settings.flag("MAIL_USE_TLS"),
+        settings.flag("MAIL_USE_SSL"),
+        links.host(),
+    )
 
 
 def init_app(app: Flask, limits: Limits = Limits()) -> None:  # noqa: B008  # frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import ssl
 import time
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from shopapp import clock
+from shopapp.alerts import outbox, postman
 from shopapp.config import SETTINGS, Config, ConfigError
 from shopapp.records import db, migrate, vault
 from shopapp.records.models import Chore, Mail, MailState, Shop
@@ -66,6 +68,9 @@ def _queue(_config: Config) -> str:
     if not bell.ping():
         raise Trouble("does not answer; start `shopapp up` or check REDIS_URL. Nothing is lost, but work waits")
     waiting = {name: bell.queue(name).count for name in bell.QUEUES}
+    idle = [name for name in bell.QUEUES if not bell.workers(name)]
+    if idle:
+        raise Trouble(f"answers, but nobody works on it: start `shopapp worker --queue {'` and `--queue '.join(idle)}`")
     return "answers, drains waiting: " + ", ".join(f"{name} {count}" for name, count in waiting.items())
 
 
@@ -89,8 +94,15 @@ def _mail(config: Config) -> str:
     if not config["MAIL_SERVER"]:
         raise Trouble(f"MAIL_SERVER is not set: alerts are not mailed ({queue})")
     try:
-        with smtplib.SMTP(config["MAIL_SERVER"], config.number("MAIL_PORT"), timeout=10) as server:
-            server.noop()
+        # The same way as a mail goes: encrypted and logged in where the settings say so.
+        postman.hang_up(postman.connect(outbox.server(), postman.Limits()), politely=True)
+    except smtplib.SMTPAuthenticationError:
+        raise Trouble(f"{config['MAIL_SERVER']} refuses MAIL_USERNAME with MAIL_PASSWORD; {queue}") from None
+    except (smtplib.SMTPException, ssl.SSLError) as error:
+        raise Trouble(
+            f"{config['MAIL_SERVER']} cannot be talked to ({type(error).__name__}); check MAIL_PORT, MAIL_USE_TLS and "
+            f"MAIL_USE_SSL; {queue}"
+        ) from None
     except OSError as error:
         raise Trouble(f"{config['MAIL_SERVER']} does not answer ({type(error).__name__}); {queue}") from None
     return f"{config['MAIL_SERVER']} answers; {queue}"
@@ -101,6 +113,13 @@ def _keys(_config: Config) -> str:
 
     opened = 0
     with db.reading() as s:
+        for model, columns in sealed_columns().items():
+            for column in (getattr(model, name) for name in columns):
+                used = s.scalars(select(func.substr(column, 1, vault.ID)).where(column != "").distinct())
+                if lost := sorted(set(used) - vault.known()):
+                    raise Trouble(
+                        f"some of {column} need the key {lost[0]}, which is not set; put it back behind a comma"
+                    )
         for model, columns in sealed_columns().items():
             for row in s.scalars(select(model).order_by(model.id.desc()).limit(20)):
                 for column in columns:
@@ -175,7 +194,7 @@ def _report(config: Config) -> int:
     for name, check in CHECKS:
         try:
             print(f"  ok       {name:10} {check(config)}")
-        except (Trouble, SQLAlchemyError) as error:
+        except (Trouble, SQLAlchemyError, redis.RedisError) as error:
             bad += 1
             text = str(error) if isinstance(error, Trouble) else f"could not be checked ({type(error).__name__})"
             print(f"  trouble  {name:10} {text}")

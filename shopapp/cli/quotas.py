@@ -26,6 +26,10 @@ def told() -> Iterator[tuple[str, bool, str]]:
     with db.reading() as s:
         found = [(channel, cadence(s, channel)) for channel in registry().values()]
     for channel, rhythm in found:
+        keys = keys_of(channel)
+        missing = [f"{channel.key.upper()}_{name}" for name in channel.settings if not keys.get(name)]
+        if missing and len(missing) < len(channel.settings):
+            yield channel.key, False, f"is not offered to merchants: {', '.join(missing)} not set"
         if rhythm.accounts or channel.available(keys_of(channel)):
             yield sentence(channel, rhythm)
 

@@ -33,6 +33,7 @@ class VaultError(Exception):
     """A ciphertext does not open: wrong key, damaged, or moved from another row. Never holds the content."""
 
 
+ID = 8  # signs at the beginning of a ciphertext that name its key
 _keys: dict[str, AESGCM] = {}
 _current = ""
 
@@ -86,6 +87,11 @@ def unseal_json(row: Sealable, column: str) -> dict[str, Any]:
     """Like `unseal`, for a JSON object; {} when nothing is stored."""
     text = unseal(row, column)
     return json.loads(text) if text else {}
+
+
+def known() -> set[str]:
+    """The names of the keys that are set."""
+    return set(_keys)
 
 
 def is_current(stored: str) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 
 import redis
-from rq import Queue
+from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 from shopapp.logs import event
@@ -57,6 +57,11 @@ def ring(name: str) -> bool:
         event(log, "bell_unreachable", logging.WARNING, queue=name, error=type(error).__name__)
         return False
     return True
+
+
+def workers(name: str) -> int:
+    """How many workers serve queue `name`. RedisError when the queue does not answer."""
+    return len(Worker.all(queue=queue(name)))
 
 
 def remember(note: str, moment: datetime) -> None:
