@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,17 @@ def test_every_file_the_readme_names_exists() -> None:
     named = re.findall(r"`((?:shopapp|marketplaces|tests|templates|static|\.ci)/[\w./-]*)`", README)
     assert len(named) > 10
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_package_holds_every_file_that_the_app_reads() -> None:
+    """What is installed without a checkout lacks nothing: pages, styles, pictures, operations, texts."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    for folder in ("shopapp", "templates", "static"):
+        assert f"{folder}*" in tools["packages"]["find"]["include"]
+        packed = {file for pattern in tools["package-data"][folder] for file in (ROOT / folder).glob(pattern)}
+        there = {file for file in (ROOT / folder).rglob("*") if file.is_file()}
+        code = {file for file in there if file.suffix in (".py", ".pyc", ".md")}
+        assert there - code <= packed
 
 
 def test_decision_records_are_short_and_numbered_without_gaps() -> None:
