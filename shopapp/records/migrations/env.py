@@ -17,5 +17,7 @@ with connectable.connect() as connection:
     )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
+            # Machines that are started together migrate one after the other: the later ones find it done.
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('shopapp migrations'))"))
             connection.execute(text("SET LOCAL lock_timeout = '5s'"))  # the connection goes back to where it came from
         context.run_migrations()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from sqlalchemy import create_engine
 
 from shopapp.records import db, migrate, models
 from tests.stage.postgres import Postgres
 
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 TABLES = db.Base.metadata.tables
 
 
@@ -50,3 +56,13 @@ def test_the_newest_migration_equals_the_models_on_sqlite(tmp_path: object) -> N
 def test_the_newest_migration_equals_the_models_on_postgresql(postgres: Postgres) -> None:
     with postgres.database() as url:
         _check(url)
+
+
+@pytest.mark.postgres
+def test_machines_that_are_started_together_migrate_one_after_the_other(postgres: Postgres) -> None:
+    command = [sys.executable, "-m", "shopapp.cli", "migrate"]
+    with postgres.database() as url:
+        env = {**os.environ, "DATABASE_URL": url}
+        together = [subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+        told = [one.communicate(timeout=120)[1] for one in together]
+        assert [one.returncode for one in together] == [0, 0, 0], told
