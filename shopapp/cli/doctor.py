@@ -68,7 +68,7 @@ def _queue(_config: Config) -> str:
     if not bell.ping():
         raise Trouble("does not answer; start `shopapp up` or check REDIS_URL. Nothing is lost, but work waits")
     waiting = {name: bell.queue(name).count for name in bell.QUEUES}
-    idle = [name for name in bell.QUEUES if not bell.workers(name)]
+    idle = [name for name in bell.QUEUES if bell.waited(name) > 2 * bell.DRAIN_TIMEOUT]
     if idle:
         raise Trouble(f"answers, but nobody works on it: start `shopapp worker --queue {'` and `--queue '.join(idle)}`")
     return "answers, drains waiting: " + ", ".join(f"{name} {count}" for name, count in waiting.items())

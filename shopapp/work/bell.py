@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import redis
-from rq import Queue, Worker
+from rq import Queue
 from rq.serializers import JSONSerializer
 
+from shopapp import clock
 from shopapp.logs import event
 
 log = logging.getLogger(__name__)
@@ -59,9 +60,16 @@ def ring(name: str) -> bool:
     return True
 
 
-def workers(name: str) -> int:
-    """How many workers serve queue `name`. RedisError when the queue does not answer."""
-    return len(Worker.all(queue=queue(name)))
+def waited(name: str) -> float:
+    """Seconds that the oldest drain of queue `name` has waited, 0 when none waits. RedisError when it does not answer.
+
+    Who serves the queue is not asked: a worker is registered once, and a queue that lost its memory knows none.
+    """
+    oldest = queue(name).get_jobs(0, 1)
+    if not oldest or oldest[0].enqueued_at is None:
+        return 0.0
+    rung = oldest[0].enqueued_at
+    return max(0.0, clock.wall() - (rung if rung.tzinfo else rung.replace(tzinfo=UTC)).timestamp())
 
 
 def remember(note: str, moment: datetime) -> None:

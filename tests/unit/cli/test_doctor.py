@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import redis
-from rq import Worker
 from sqlalchemy import create_engine
 
 from shopapp import clock, runtime
@@ -83,12 +82,13 @@ def test_a_queue_that_nobody_works_on_is_told(queue: Queue) -> None:
     queue.clear()
     bell.configure(queue.url, "none")
     config = settings(REDIS_URL=queue.url)
-    with pytest.raises(doctor.Trouble, match="worker --queue now` and `--queue bulk`"):
+    assert bell.ring("now")
+    assert doctor._queue(config) == "answers, drains waiting: now 1, bulk 0"
+    (job,) = bell.queue("now").get_jobs()
+    job.enqueued_at = datetime.now(UTC) - timedelta(minutes=4)
+    job.save()
+    with pytest.raises(doctor.Trouble, match="start `shopapp worker --queue now`"):
         doctor._queue(config)
-    with redis.Redis.from_url(queue.url) as connection:
-        for name in bell.QUEUES:
-            Worker([bell.queue(name, connection)], connection=connection).register_birth()
-        assert doctor._queue(config).startswith("answers, drains waiting")
     bell.connection().close()
 
 
