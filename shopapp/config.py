@@ -123,7 +123,7 @@ SETTINGS: tuple[Setting, ...] = (
         "PURGE_DONE_DAYS",
         "days after shipping, cancelling or refunding until buyer data are purged",
         "30",
-        between=(1, YEARS),
+        between=(0, YEARS),
     ),
     Setting(
         "PURGE_MAX_DAYS", "days after purchase until buyer data are purged at the latest", "90", between=(1, YEARS)
