@@ -148,10 +148,11 @@
   }
   /** 422: only the errors come over; values, focus order and save bar stay as they are. */
   function refused(form, doc) {
-    const same = form.id
-      ? doc.getElementById(form.id)
-      : (doc.querySelector(`form[action="${CSS.escape(form.getAttribute("action") || "")}"]`) ??
-        doc.querySelector("form"));
+    // A list has many forms of a kind, each with an id of its own: the page that answers has the one, by its action.
+    const same =
+      doc.getElementById(form.id) ??
+      doc.querySelector(`form[action="${CSS.escape(form.getAttribute("action") || "")}"]`) ??
+      (form.id ? null : doc.querySelector("form"));
     for (const field of form.querySelectorAll("[name]")) {
       const twins = [...(same ?? doc).querySelectorAll(`[name="${CSS.escape(field.getAttribute("name"))}"]`)];
       const twin = twins.find((one) => one.getAttribute("value") === field.getAttribute("value")) ?? twins[0];
@@ -163,7 +164,10 @@
     document.querySelectorAll("[data-relay-notice]").forEach((old) => old.remove());
     const [place, said] = [form.querySelector("[data-form-error]"), same?.querySelector("[data-form-error]")];
     if (place && said) place.replaceChildren(...[...said.childNodes].map((node) => document.adoptNode(node)));
-    if (!focusError(form)) (place ?? form).scrollIntoView({ block: "nearest" });
+    if (focusError(form)) return;
+    if (!place?.textContent.trim()) return notice("relay-failed");
+    place.tabIndex = -1;
+    place.focus();
   }
 
   // ---- live parts: <div data-poll="/path" data-every="5" data-max="60"> ----

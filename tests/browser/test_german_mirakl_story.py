@@ -47,6 +47,7 @@ def test_create_break_and_repair_on_mirakl_in_german(demo: Demo, sit: Any) -> No
         _create(live)
         _break(live)
         _repair(live)
+        _activate(live)
 
 
 def _create(live: Stall) -> None:
@@ -100,3 +101,25 @@ def _repair(live: Stall) -> None:
     live.home("")
     live.sync()
     story.wait("what was sold meanwhile arrives", lambda: missed in story.created(), 60)
+
+
+def _activate(live: Stall) -> None:
+    """Deactivated, then activated on Settings with a key that ended: said beside the button, mended on the account's page."""
+    seat, number = live.seat, live.account.rsplit("/", 1)[-1]
+    frame = seat.open("/settings")
+    frame.locator(f"#deactivate-{number} s-button").click()
+    frame.locator(f"#sure-{number} s-button[data-confirmed]").click()
+    seat.page.locator("#toast.shown").wait_for()
+    live.state(new_key=True)
+    frame = seat.frame
+    frame.locator(f"#activate-{number} s-button").click()
+    said = frame.locator(f"#activate-{number} [data-form-error]")
+    said.get_by_text("Mirakl hat den Zugriff abgelehnt").wait_for()
+    assert said.evaluate("place => place === document.activeElement")
+    live.look("activate-refused")
+    frame.get_by_role("link", name="Mirakl Lampenboden").first.click()
+    frame = seat.lands(live.account)
+    frame.get_by_role("link", name="Zugangsdaten neu eingeben").click()
+    frame = seat.lands(f"{live.account}/manual")
+    live.fill(frame, api_key=live.key)
+    frame.locator("#connection s-badge[tone=success]").wait_for()
