@@ -131,7 +131,7 @@ def save(shop_id: int, user_id: str, account_id: int, form: Mapping[str, Any]) -
     except Taken as taken:
         return Outcome("taken", account_id, sites=taken.sites)
     except IntegrityError:
-        return Outcome("failed", account_id, cause="later")
+        return Outcome("failed", account_id, cause="unanswered")
     if again and account.status != AccountStatus.DEACTIVATED:
         return _to_login(shop_id, user_id, account_id, LoginDoor.SAVE)
     return Outcome("saved", account_id)
@@ -169,7 +169,8 @@ def activate(shop_id: int, user_id: str, account_id: int) -> Outcome:
     try:
         seller = _asked(account_id)
     except RemoteError as error:
-        cause = judge(error, "account").cause or "later"
+        # A deactivated account is not tried again by itself.
+        cause = judge(error, "account").cause or "unanswered"
         return Outcome("failed", account_id, cause=cause, words=words_of(error))
     wrong = _proved(account_id, user_id, seller, activate=True)
     return _linked(shop_id, account_id) if wrong is None else Outcome("failed", account_id, cause="credentials")
@@ -237,7 +238,7 @@ def _strictly(shop_id: int, account_id: int) -> Outcome | None:
     try:
         seller = speak(account_id, lambda line: channel.identify(proving(line)))
     except RemoteError as error:
-        cause = judge(error, "account").cause or "later"
+        cause = judge(error, "account").cause or "unanswered"
         return Outcome("failed", account_id, cause=cause, words=words_of(error))
     if seller.seller_id != seller_id:
         return Outcome("wrong_seller", account_id, expected=seller_id or "", actual=seller.seller_id)

@@ -252,9 +252,30 @@ def test_a_typed_account_that_no_longer_works_says_so_in_the_form_when_activated
     change(account, access_token="", access_expires_at=None)
     page = seat.post(f"/accounts/{account}/activate")
     assert page.status == 422
-    assert "refused the access" in page.html.partition('id="activate"')[2].partition("</form>")[0]
+    said = page.html.partition('id="activate"')[2].partition("</form>")[0]
+    assert "refused the access" in said
+    assert "steps below" not in said, "there are none on the page of a deactivated account"
+    assert f"/accounts/{account}/manual" in page.links, "the way on"
     assert seat.row(account).status == AccountStatus.DEACTIVATED
     assert seat.open_kinds() == set()
+    form = {"seller_id": seller, "refresh_token": seat.token_of(seller)}
+    assert seat.post(f"/accounts/{account}/manual", **form).goes_to.startswith(f"/accounts/{account}")
+    assert seat.row(account).status == AccountStatus.ACTIVE
+
+
+def test_an_activation_that_nobody_answers_is_not_said_to_be_tried_again(seat: LoginDesk) -> None:
+    seller = seat.seller()
+    form = {"realm": "eu", "seller_id": seller, "refresh_token": seat.token_of(seller)}
+    account = int(seat.post("/accounts/new/amazon/manual", **form).goes_to.split("/")[2])
+    seat.post(f"/accounts/{account}/deactivate")
+    fault = {"system": "amazon", "operation": "getMarketplaceParticipations", "kind": "status", "times": None}
+    made = seat.box.post("/faults", fault | {"params": {"status": 503}})
+    page = seat.post(f"/accounts/{account}/activate")
+    seat.box.delete(f"/faults/{made['id']}")
+    said = page.html.partition('id="activate"')[2].partition("</form>")[0]
+    assert page.status == 422
+    assert "Try again in a few minutes" in said
+    assert "by itself" not in said
 
 
 # --- sync -------------------------------------------------------------------------------------------------------------
