@@ -14,6 +14,10 @@ from tests.sandbox.story import Story
 
 pytestmark = pytest.mark.browser
 CLICKS_TO_ACCEPT = 1
+# Guesses that need more room than was kept until they came, in pixels.
+OUTGROWN = """() => [...document.querySelectorAll('.guess')].filter((room) =>
+    room.getBoundingClientRect().height > parseFloat(getComputedStyle(room).minBlockSize) + 1)
+    .map((room) => room.getBoundingClientRect().height)"""
 
 
 def failed(story: Story, account: str, *skus: str) -> list[str]:
@@ -34,7 +38,10 @@ def test_orders_with_unknown_skus_are_mended_by_clicks(language: str, width: int
     story = demo.story()
     seat = sit(story.domain, language, width)
     try:
+        long = {"title": "Desk lamp, brushed steel, linen shade, foot switch, two metres cable, very long name"}
+        story.control("PATCH", f"/shops/{story.domain}/variants/sku:LAMP-01", long)
         story.merchant.open("/")
+        told.connect(story, story.control("POST", "/amazon/sellers", {"name": "Second", "region": "eu"})["seller_id"])
         account = told.connect(story)
         guessed, searched, single, by_file = failed(story, account, "AMZ-LAMP-01", "X-1", "X-2", "X-3")
         wrong = accept(seat) + search(seat, "X-1") + one_order(seat, story, single) + upload(seat, "X-3")
@@ -65,7 +72,7 @@ def guessing(seat: Any, name: str) -> list[str]:
     Until the shop's catalogue was read, guesses come a moment after the page, and with them a new table.
     """
     found: list[str] = seat.look(name, keys=False, moves=True)
-    return found
+    return found + [f"{name}: a guess moves what is below it: {one}" for one in seat.frame.evaluate(OUTGROWN)]
 
 
 def search(seat: Any, sku: str) -> list[str]:
