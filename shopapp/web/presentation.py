@@ -150,9 +150,16 @@ def day(when: datetime | date | None) -> str:
 
 def ago(when: datetime | None) -> Markup:
     """Relative to now ("2 minutes ago"), the exact time as a title; a dash for None."""
-    if when is None:
-        return Markup("–")
-    text = i18n.ago(language(), when, clock.now())
+    return Markup("–") if when is None else _relative(when, i18n.ago(language(), when, clock.now()))
+
+
+def due(when: datetime) -> Markup:
+    """When something comes next ("in 3 minutes"): what has been due for a while is not ago, it is waited for."""
+    now = clock.now()
+    return _relative(when, i18n.ago(language(), when, now) if when > now else _("any moment now"))
+
+
+def _relative(when: datetime, text: str) -> Markup:
     exact = i18n.moment(language(), when, timezone())
     return Markup('<time datetime="{}" title="{}">{}</time>').format(when.isoformat(timespec="seconds"), exact, text)
 
@@ -226,7 +233,7 @@ def init_app(app: Flask) -> None:
     """Give the templates their words and filters."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters: dict[str, Callable[..., Any]] = {
-        "money": money, "moment": moment, "day": day, "ago": ago, "percent": percent, "number": number,
+        "money": money, "moment": moment, "day": day, "ago": ago, "due": due, "percent": percent, "number": number,
         "quote": quote, "copyable": copyable, "cause_label": cause_label, "channel_name": channel_name,
         "account_badge": partial(badge, ACCOUNT_BADGES), "order_badge": partial(badge, ORDER_BADGES),
         "listing_badge": partial(badge, LISTING_BADGES),

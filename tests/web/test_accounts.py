@@ -297,6 +297,14 @@ def test_sync_now_shows_queued_running_and_the_result(desk: Desk) -> None:
     assert "data-poll" not in told.tags("div", id="sync")[0]
 
 
+def test_a_sync_that_is_due_is_not_said_to_have_been_some_time_ago(desk: Desk) -> None:
+    account = desk.account()
+    change(account, due_at=clock.now() + timedelta(minutes=3))
+    assert "in 3 minutes" in desk.get(f"/accounts/{account}/sync").text
+    change(account, due_at=clock.now() - timedelta(seconds=1))
+    assert "any moment now" in desk.get(f"/accounts/{account}/sync").text
+
+
 def test_a_sync_that_nobody_works_on_does_not_spin_for_ever(desk: Desk) -> None:
     account = desk.account(sync_asked_at=clock.now() - timedelta(hours=1))
     assert "data-poll" not in desk.get(f"/accounts/{account}").tags("div", id="sync")[0]
