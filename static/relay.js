@@ -194,6 +194,8 @@
   function hides() {
     for (const box of document.querySelectorAll("[data-hides]"))
       document.getElementById(box.dataset.hides)?.toggleAttribute("hidden", box.checked);
+    for (const box of document.querySelectorAll("[data-shows]"))
+      document.getElementById(box.dataset.shows)?.toggleAttribute("hidden", !box.checked);
   }
   on(document, "change", hides);
   on(document, "reset", (event) => {

@@ -65,6 +65,12 @@ def _create(live: Stall) -> None:
     live.fill(frame, instance_url=f"https://{INSTANCE}", api_key=live.key)
     frame.locator("form#import").wait_for()
     live.account = seat.at().split("?")[0].removesuffix("/import")
+    day = frame.locator("s-date-field[name=since]")
+    assert day.is_hidden(), "a day typed without the tick would count for nothing"
+    frame.locator("s-checkbox[name=older] input").check()
+    day.wait_for()
+    frame.locator("s-checkbox[name=older] input").uncheck()
+    day.wait_for(state="hidden")
     frame.locator("form#import s-button[type=submit]").click()
     seat.lands(f"{live.account}**").get_by_text(INSTANCE).first.wait_for()
     live.look("account")
