@@ -132,6 +132,7 @@ def edit_page(account_id: int, **more: Any) -> str:
             **completeness.section(s, account),
             "journal": journal_of(s, f"account:{account.id}", 30),
             "offers_import": _offers_import(account),
+            "imports": account.imports,
             "shipping_rules": rules.of(s, account.id),
             "pushing": pushing.section(s, account),
         }
@@ -145,7 +146,7 @@ def waiting(s: Session, account: Account) -> int:
 
 
 def _offers_import(account: Account) -> bool:
-    return account.status == AccountStatus.ACTIVE and account.take_over_at is None
+    return account.status == AccountStatus.ACTIVE and account.take_over_at is None and account.imports
 
 
 def _backfills(s: Session, account: Account) -> list[tuple[Backfill, Any]]:
@@ -162,7 +163,7 @@ def journal_of(s: Session, subject: str, limit: int = 100) -> list[Line]:
 
 def sync_state(account: Account) -> str:
     """queued, running, done or off: what *Sync now* shows."""
-    if account.status != AccountStatus.ACTIVE or not account.importing or account.take_over_at is None:
+    if account.status != AccountStatus.ACTIVE or not account.imports or account.take_over_at is None:
         return "off"
     now = clock.now()
     if account.lease_until and account.lease_until > now:
@@ -262,8 +263,8 @@ def sync_fragment(account_id: int) -> str:
     """The state of the sync, asked by the page every few seconds until it is done."""
     with db.reading() as s:
         account = of_shop(s, account_id)
-        count = waiting(s, account)
-    return render_template("accounts/sync.html", account=account, sync=sync_state(account), waiting=count)
+        shown = {"account": account, "sync": sync_state(account), "waiting": waiting(s, account)}
+    return render_template("accounts/sync.html", **shown)
 
 
 def _back(account_id: int) -> str:

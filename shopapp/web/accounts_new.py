@@ -168,6 +168,8 @@ def resume(choice: str) -> AnyResponse | str:
     if choice not in choices:
         abort(404)
     outcome = choices[choice](g.shop_id, g.visitor.user_id, request.form.get("token", ""))
+    if outcome.kind == "linked" and not outcome.ask_take_over:
+        return redirect(f"/accounts/{outcome.account_id}?done=account_linked", 303)
     if outcome.kind == "linked":
         return redirect(_after_link(outcome), 303)
     return _answer(outcome)
@@ -184,7 +186,8 @@ def ask(account_id: int) -> AnyResponse | str:
     """*Has another app imported until now?* Take over from now is chosen already: one click."""
     with db.reading() as s:
         account = of_shop(s, account_id)
-    if account.status != AccountStatus.ACTIVE or account.take_over_at is not None:
+        asks = account.status == AccountStatus.ACTIVE and account.take_over_at is None and account.imports
+    if not asks:
         return redirect(f"/accounts/{account_id}")
     return _ask(account_id, {})
 

@@ -86,7 +86,7 @@ def _state(account: Account, troubles: Sequence[Incident], states: Sequence[str]
         return _("Never worked yet") if account.worked_at is None else _("Not connected")
     if any(one.resolved_at is None for one in troubles):
         return _("In trouble")
-    if account.take_over_at is None or not account.importing:
+    if account.take_over_at is None or not account.imports:
         return _("Import is off")
     if account.polled_at is None:
         return _("First import is under way")

@@ -215,6 +215,25 @@ def test_a_site_that_another_shop_imports_is_asked_about_in_the_form(seat: Login
     assert (seat.importing(mine.id), other.importing(theirs)) == ({DE}, set())
 
 
+def test_an_account_that_leaves_its_sites_to_another_shop_says_that_nothing_is_imported(seat: LoginDesk) -> None:
+    seller, other = seat.seller(), seat.neighbour()
+    other.connect(seller)
+    page = seat.log_in(seat.post("/accounts/new/amazon/login", realm="eu"), seller)
+    done = seat.post("/accounts/linked/without", token=page.tags("input", name="token")[0]["value"])
+    (mine,) = [one for one in seat.rows() if one.worked_at]
+    assert done.goes_to == f"/accounts/{mine.id}?done=account_linked", "who does not import is not asked from when on"
+    page = seat.get(f"/accounts/{mine.id}")
+    assert "No orders of this account are imported" in page.text
+    assert not page.tags("form", id="sync-form")
+    assert f"/accounts/{mine.id}/import" not in page.links
+    assert seat.get(f"/accounts/{mine.id}/import").goes_to == f"/accounts/{mine.id}"
+    assert "Import is off" in seat.get("/accounts").text
+    assert "has not been started" not in seat.get("/").text
+    change(mine.id, take_over_at=clock.now(), polled_at=None)
+    assert "Import is off" in seat.get("/").text, "not that the first import is under way"
+    assert "Import is off" in seat.get("/accounts").text
+
+
 # --- deactivate and activate ------------------------------------------------------------------------------------------
 
 

@@ -92,6 +92,11 @@ class Account(Due, Base):
         """Binding of sealed columns."""
         return self.shop.uid
 
+    @property
+    def imports(self) -> bool:
+        """Whether its orders are wanted: switched on, and not with every site left to another account or to nobody."""
+        return self.importing and (not self.sites or any(site.importing for site in self.sites))
+
 
 class AccountSite(Base):
     """One site of an account. `importing` is granted to one row per seller and site over ALL shops."""
