@@ -37,6 +37,15 @@ def test_the_trial_shows_its_end_and_each_plan_says_where_the_shop_would_be(desk
     assert not page.tags("input", name="plan", value="trial")
 
 
+def test_of_the_shops_own_plan_it_is_said_where_the_shop_is(desk: Desk) -> None:
+    counted(desk, desk.account(), 250_000)
+    desk.post("/plan", plan="starter")
+    page = desk.get("/plan")
+    assert "You are at 25%" in page.text
+    assert "You would be at 25%" not in page.text
+    assert "You would be at 5%" in page.text
+
+
 def test_near_and_over_the_limit_the_gauge_changes_its_colour_and_its_words(desk: Desk) -> None:
     account = desk.account()
     counted(desk, account, 400_000)
