@@ -100,6 +100,15 @@ def test_the_mail_tells_why_it_comes_and_how_to_stop_it(shop_id: int, post: Post
     assert "<img" not in post.arrived[0].body("html")
 
 
+def test_what_a_support_case_needs_is_named_as_that(shop_id: int, post: PostOffice) -> None:
+    stage.tick(shop_id, Category.ORDER_IMPORT_FAILED)
+    stage.failed(shop_id, 1, cause="other", code="8105", call="getOrder")
+    stage.pass_time(60)
+    stage.deliver()
+    assert "Details: 8105 · getOrder" in post.arrived[0].body("plain").splitlines()
+    assert ">Details: 8105 · getOrder<" in post.arrived[0].body("html")
+
+
 def test_text_and_html_hold_the_same_facts(shop_id: int, post: PostOffice) -> None:
     stage.tick(shop_id, Category.ORDER_IMPORT_FAILED)
     stage.failed(shop_id, 7, words="no such SKU")
