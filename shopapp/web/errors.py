@@ -94,7 +94,7 @@ def init_app(app: Flask) -> None:
             return error
         answer = page(error.code)
         if isinstance(error, MethodNotAllowed):
-            answer.allow.update(error.valid_methods or ())
+            answer.allow.update(sorted(error.valid_methods or ()))
         return answer
 
     @app.errorhandler(SQLAlchemyError)
