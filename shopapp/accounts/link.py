@@ -54,6 +54,7 @@ log = logging.getLogger(__name__)
 SOON = timedelta(seconds=30)
 WRONG_ADDRESS = "wrong_address"  # the reason with which a channel says that no marketplace answers at a typed address
 OTHER_INSTANCE = N_("This connection belongs to another address. Create a new connection for this one.")
+KEY_AGAIN = N_("For another address this has to be typed again: what is stored is sent nowhere else.")
 
 
 def confirm(shop_id: int, user_id: str, token: str) -> Outcome:
@@ -80,19 +81,22 @@ def typed(
     Of a channel of instances the realm is what was typed; an account that has worked stays where it is. LookupError
     when the account is not the shop's or the channel is not offered.
     """
-    bound = ""
+    bound, kept = "", ""
     if account_id is not None:
         with db.reading() as s:
             account = placeholders.owned(s, shop_id, account_id)
             channel, realm = account.channel, account.realm
             bound = realm if account.worked_at is not None else ""
+            kept = _kept_secret(account, values)
             values = _completed(account, values)
-    spoken = way.set_up(channel)
+    spoken, before = way.set_up(channel), realm
     if not spoken.instance:
         spoken.realm(realm)
     trimmed = tuple(one.key for one in spoken.fields if values.get(one.key, "") != values.get(one.key, "").strip())
     try:
         realm = _realm(spoken, values, bound) if spoken.instance else realm
+        if kept and realm != before:
+            raise ValueError(kept, KEY_AGAIN)
         credentials = spoken.typed(values, clock.now())
     except ValueError as error:
         field, sentence = (*error.args, "", "")[:2]
@@ -272,6 +276,13 @@ def _resume(
     outcome = _finish(change(login) if change else login, choice)
     way.settled(attempt.id, outcome.account_id, outcome.kind)
     return outcome
+
+
+def _kept_secret(account: Account, values: Mapping[str, str]) -> str:
+    """The first secret that is stored and not typed anew, "" if there is none: at another address nobody may read it."""
+    if not account.credentials:
+        return ""
+    return next((key for key in stored(account).secrets if not values.get(key, "").strip()), "")
 
 
 def _completed(account: Account, values: Mapping[str, str]) -> dict[str, str]:

@@ -95,7 +95,11 @@ def test_an_address_mistyped_at_first_is_corrected_at_the_waiting_account(life: 
     (account,) = accounts(life)
     assert account.realm == SOUTH
     form = life.merchant.visit(f"/accounts/{account.id}/manual")
-    life.merchant.submit(form, "manual", instance_url=f"https://{NORTH}")
+    page = life.merchant.submit(form, "manual", instance_url=f"https://{NORTH}")
+    assert page.status == 422
+    assert "typed again" in page.form("manual").errors["api_key"], "whoever may not read the key sends it nowhere else"
+    assert market.calls("A01") == 0
+    life.merchant.submit(page, "manual", instance_url=f"https://{NORTH}", api_key=market.key)
     now = life.account(account.id)
     assert (now.realm, now.status, now.seller_id) == (NORTH, AccountStatus.ACTIVE, market.number)
 
