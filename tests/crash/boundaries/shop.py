@@ -347,11 +347,11 @@ class TakeBack(TakeOver):
             stage.work()
 
     def clicks(self, stage: Stage, scene: Scene) -> None:
-        """The site is ticked again on the account's page; who is told to come back later comes back once."""
+        """The site is ticked again on the account's page; whom the marketplace gives no answer comes back once."""
         place = scene.facts["place"]
         ticked = {"sites": [DE], "take_over": True}
         outcome = repair.save(place.shop_id, "1", place.account_id, ticked)
-        if outcome.cause == "later":  # whoever held the refresh died: its lease ends by itself
+        if outcome.cause == "unanswered":  # whoever held the refresh died: its lease ends by itself
             stage.pass_time(line.LEASE.total_seconds() + 1)
             outcome = repair.save(place.shop_id, "1", place.account_id, ticked)
         assert outcome.kind == "saved", outcome

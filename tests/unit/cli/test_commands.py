@@ -154,15 +154,22 @@ def test_all_processes_of_up_use_the_folder_it_was_started_in(env: dict[str, str
     mine = {name: value for name, value in env.items() if name != "SHOPAPP_DATA"}
     mine["PYTHONPATH"] = str(ROOT)
     command = [sys.executable, "-m", "shopapp.cli", "up", "--port", str(port), "--processes", "1"]
-    process = subprocess.Popen(command, env=mine, cwd=elsewhere, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        until(lambda: _answer(f"http://127.0.0.1:{port}/readyz") == 200, 60)
-    finally:
-        process.send_signal(signal.SIGHUP)
-        told, _ = process.communicate(timeout=60)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=mine, cwd=elsewhere, preexec_fn=_hangs_up, **pipes) as process:
+        try:
+            until(lambda: _answer(f"http://127.0.0.1:{port}/readyz") == 200, 60)
+            process.send_signal(signal.SIGHUP)
+            told, _ = process.communicate(timeout=60)
+        finally:
+            process.terminate()
     assert process.returncode == 0
     assert b"starting it again" not in told
     assert (elsewhere / ".shopapp" / "shopapp.db").exists()
+
+
+def _hangs_up() -> None:
+    """The tests may run under nohup, which what they start would heed as well."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _answer(url: str) -> int:
