@@ -41,7 +41,8 @@ DEVELOPMENT_RATE = 5 / 60  # orders a second that Shopify lets be created in a d
 DEVELOPMENT_BURST = 5
 REF_REFUSALS = 3
 UNANSWERED = 12  # sends of one order without an answer, each after a look-up that had one: about two hours
-FLAGGED = timedelta(hours=1)  # then somebody is told, and it is tried so often
+UNREAD = (400, 406, 413)  # statuses of a request that was refused as such, whatever else the shop answers
+FLAGGED = timedelta(hours=1)  # after so many somebody is told, and it is tried so often
 SHOP_TROUBLE = (ShopAuthLost, ShopFrozen, PermissionMissing, OurFault)
 
 MEMORY = Memory()
@@ -342,6 +343,10 @@ def _judge(s: Session, row: Order, error: RemoteError) -> None:
     if found.item == "fail":
         outcome.fail(s, row, found.cause, error.words, field=getattr(error, "field", ""))
         release(row, row.due_at)
+        return
+    if isinstance(error, Transient) and error.status in UNREAD and row.attempt >= UNANSWERED:
+        outcome.fail(s, row, "other", error.words)
+        release(row, clock.now() + FLAGGED, attempt=row.attempt + 1)
         return
     wait = found.delay + timedelta(seconds=_spread() if isinstance(error, RateLimited) and row.sends == 0 else 0)
     release(row, clock.now() + wait, attempt=row.attempt + found.used_attempt)

@@ -1,0 +1,71 @@
+"""Orders that Shopify answers no word about, or none that says anything: told after a while, and made once."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from shopapp.alerts import invariants
+from shopapp.records import db
+from shopapp.records.models import Incident, OrderState
+from tests.unit.orders.scene import Scene
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+@pytest.mark.parametrize("kind", ["status", "commit_then_status"])
+def test_an_order_that_shopify_never_answers_is_told_and_still_made_once(
+    scene: Scene, kind: str, cancelled: bool
+) -> None:
+    """Others are answered, so it is no outage: without a word it would be tried in silence for ever."""
+    scene.set(unique_ids=False)
+    scene.product("A-1")
+    (order_id,) = scene.sell(sku="A-1")
+    scene.lose("status", times=None, params={"status": 502})
+    scene.poll()
+    for step in range(30):
+        scene.place()
+        if scene.row(order_id).state == OrderState.FAILED:
+            break
+        with db.reading() as s:
+            assert s.scalars(select(Incident)).all() == []
+        assert step < 20, "long enough"
+        scene.wait(900)
+    with db.reading() as s:
+        told = s.scalars(select(Incident)).one()
+        assert (told.kind, told.resolved_at, invariants.check(s)) == ("order_import_failed", None, [])
+    scene.box.clear_faults()
+    scene.lose(kind, params={"status": 502})
+    for step in range(3):
+        scene.wait(3700)
+        scene.place()
+        if cancelled and step == 0:
+            scene.change(order_id, status="CANCELLED")
+            scene.poll()
+    with db.reading() as s:
+        assert s.scalars(select(Incident).where(Incident.resolved_at.is_(None))).all() == []
+    made = kind != "status" or not cancelled
+    assert len(scene.made(order_id)) == made
+    assert scene.row(order_id).state == (OrderState.IMPORTED if made else OrderState.CANCELLED)
+
+
+def test_an_order_whose_request_shopify_cannot_read_is_told_and_made_once_when_it_can(scene: Scene) -> None:
+    scene.product("A-1")
+    (order_id,) = scene.sell(sku="A-1")
+    scene.lose("status", times=None, params={"status": 400})
+    scene.poll()
+    for step in range(20):
+        scene.place()
+        if scene.row(order_id).state == OrderState.FAILED:
+            break
+        assert step < 15, "long enough"
+        scene.wait(900)
+    assert step > 10, "no false alarm of the first one"
+    with db.reading() as s:
+        told = s.scalars(select(Incident)).one()
+        assert (told.kind, told.resolved_at, invariants.check(s)) == ("order_import_failed", None, [])
+    scene.box.clear_faults()
+    scene.wait(3700)
+    scene.place()
+    assert (scene.row(order_id).state, len(scene.made(order_id))) == (OrderState.IMPORTED, 1)
+    with db.reading() as s:
+        assert s.scalars(select(Incident).where(Incident.resolved_at.is_(None))).all() == []
