@@ -78,6 +78,16 @@ def test_a_known_end_is_shown_and_an_unknown_one_is_called_unknown(desk: Desk) -
     assert all(one["listslot"] for one in page.tags("s-table-header"))
 
 
+@pytest.mark.parametrize("status", ["expired", "revoked"])
+def test_a_broken_connection_says_when_it_ended_and_promises_no_later_end(desk: Desk, status: str) -> None:
+    until = clock.now() + timedelta(days=400)
+    account = desk.account(status=status, expires_at=until, status_since=clock.now() - timedelta(days=2))
+    shown = desk.get(f"/accounts/{account}").text
+    assert "Connection ended" in shown
+    assert "Connection ends" not in shown
+    assert f"{until.year}" not in shown
+
+
 def test_an_account_whose_import_was_never_started_leads_to_the_question(desk: Desk) -> None:
     account = desk.account(take_over_at=None)
     assert f"/accounts/{account}/import" in desk.get("/accounts").links
