@@ -183,7 +183,7 @@ def test_a_lossy_search_by_change_forgets_some_and_shows_some_late_and_a_search_
         return {order["orderId"] for order in amazon.search(token, **{kind: LONG_AGO}).json()["orders"]}
 
     early = found("lastUpdatedAfter")
-    assert 70 <= len(early) <= 90
+    assert 60 <= len(early) <= 97  # five deviations: which are forgotten follows from their random numbers
     assert found("lastUpdatedAfter") == early
     assert found("createdAfter") == set(made)
     amazon.advance(1800)
