@@ -1,4 +1,4 @@
-"""Files that came from a remote: saved on this machine, unpacked within bounds, read line by line. Calls nobody."""
+"""Files that came from a remote: saved on this machine, unpacked within bounds, read piece by piece. Calls nobody."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from marketplaces.errors import Transient
+from marketplaces.exact import members
 
 GZIP = b"\x1f\x8b"
 PIECE = 65_536
@@ -70,6 +71,13 @@ class Saved:
                 rest = bytearray(line)
         if rest:
             yield bytes(rest[:LONGEST]).removesuffix(b"\r")
+
+    def members(self, cap: int) -> Iterator[Any]:
+        """The members of the JSON list that it holds, one by one. Transient when it holds no such list to its end."""
+        try:
+            yield from members(self.pieces(cap))
+        except ValueError as error:
+            raise Transient(f"no readable list ({type(error).__name__})", call=self.call) from error
 
 
 def charset_of(content_type: str) -> str:

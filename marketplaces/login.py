@@ -31,9 +31,10 @@ from marketplaces.errors import (
     RemoteError,
     Transient,
 )
+from marketplaces.exact import parse_json
 from marketplaces.text import clean, redact
 from marketplaces.transport import LOOPBACK, Transport, WireFailure, prepare
-from marketplaces.wire import Answer, Http, parse_json, request_id
+from marketplaces.wire import Answer, Http, request_id
 
 if TYPE_CHECKING:
     from marketplaces.channel import Field

@@ -6,12 +6,11 @@ the other 4xx with a JSON body go back to the channel, whose `answers` module kn
 
 from __future__ import annotations
 
-import json as jsonlib
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -20,18 +19,16 @@ from typing import Any
 import requests
 from requests.auth import AuthBase
 
-from marketplaces.errors import RateLimited, Transient
-from marketplaces.exact import exact_json
+from marketplaces.errors import RateLimited, RemoteError, Transient
+from marketplaces.exact import exact_json, parse_json
 from marketplaces.files import Saved, charset_of
 from marketplaces.text import clean, redact
 from marketplaces.transport import Hosts, Saving, Transport, WireFailure, prepare
 
-__all__ = ["Answer", "Bucket", "Http", "clean", "parse_json", "redact", "retry_after"]
+__all__ = ["Answer", "Bucket", "Http", "clean", "redact", "retry_after"]
 
 MAX_WAIT = 3600
 A_DAY = timedelta(days=1)  # a remote's clock that is further off than this is not believed
-MOST_VALUES = 500_000
-MOST_DIGITS = 400  # of a number with a fraction or an exponent: to count with 1e9999999 would take for ever
 WHOLE_FILE = 45.0  # seconds for a file: whoever works through a queue is ended after ninety
 
 
@@ -88,33 +85,6 @@ class Answer:
 def _kind(body: Any) -> str:
     names = {type(None): "nothing", list: "a list", str: "a text", bool: "a truth value"}
     return names.get(type(body), "a number")
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
-
-
-def _fraction(text: str) -> Decimal:
-    value = Decimal(text)
-    if len(text) > MOST_DIGITS or abs(value.adjusted()) > MOST_DIGITS:
-        raise ValueError("a number out of all bounds")
-    return value
-
-
-def parse_json(raw: bytes, most: int = MOST_VALUES) -> Any:
-    """Strict JSON from strict UTF-8 (byte order mark allowed): fractions as Decimal, no NaN. ValueError otherwise.
-
-    More than `most` values are refused: a small text of nothing but brackets grows to half a gigabyte. So are
-    numbers that no computer's float could hold.
-    """
-    if sum(raw.count(mark) for mark in b"[{,") > most:
-        raise ValueError("more values than any answer has")
-    try:
-        return jsonlib.loads(raw.decode("utf-8-sig"), parse_float=_fraction, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except ArithmeticError:
-        raise ValueError("a number out of all bounds") from None
 
 
 def retry_after(value: str, now: datetime) -> float | None:
@@ -215,7 +185,36 @@ class Http:
         if json is not None:
             sent, headers = exact_json(json).encode(), {"Content-Type": "application/json", **(headers or {})}
         request = requests.Request(method, url, params=params, data=sent, headers=dict(headers or {}), auth=auth)
-        response = self._send(call, request, bucket)
+        return self._read(call, self._send(call, request, bucket), secrets)
+
+    def fetch(
+        self,
+        call: str,
+        url: str,
+        *,
+        auth: AuthBase | None = None,
+        bucket: Bucket | None = None,
+        secrets: Iterable[str] = (),
+        cap: int = 200_000_000,
+    ) -> Answer:
+        """Like `request` for a GET, but the `body` of a 200 is a `Saved`, to be closed: it may be too long for memory."""
+        target = tempfile.TemporaryFile()  # noqa: SIM115  # given to the caller, who closes it
+        saving = Saving(self.hosts, target, seconds=self._limits[0], cap=cap)
+        try:
+            with requests.Session() as session:
+                prepare(session, saving)
+                response = self._send(call, requests.Request("GET", url, auth=auth), bucket, session)
+            if response.status_code != 200:
+                target.close()
+                return self._read(call, response, secrets)
+        except RemoteError:
+            target.close()
+            raise
+        target.seek(0)
+        return replace(_without_body(call, response), body=Saved(target, call))
+
+    def _read(self, call: str, response: requests.Response, secrets: Iterable[str]) -> Answer:
+        """A JSON answer that is not refused."""
         answer = _without_body(call, response)
         self.refuse(answer, response.content, secrets)
         if answer.status == 204 or (answer.status == 201 and not response.content):
@@ -301,11 +300,13 @@ class Http:
             return
         raise Transient(words, maybe_done=True, **details)
 
-    def _send(self, call: str, request: requests.Request, bucket: Bucket | None) -> requests.Response:
+    def _send(
+        self, call: str, request: requests.Request, bucket: Bucket | None, session: requests.Session | None = None
+    ) -> requests.Response:
         if bucket is not None:
             self.pace(bucket)
         request.headers = {"Accept-Encoding": "gzip", "User-Agent": "shopapp (Language=Python)", **request.headers}
-        session, trouble = self.session(), ""
+        session, trouble = session or self.session(), ""
         try:
             response = session.send(session.prepare_request(request), allow_redirects=False)
         except WireFailure as failure:

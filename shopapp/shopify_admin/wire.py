@@ -19,9 +19,10 @@ import httpx
 import requests
 
 from marketplaces.errors import RateLimited, Transient
+from marketplaces.exact import parse_json
 from marketplaces.text import clean, redact
 from marketplaces.transport import Hosts, Transport, WireFailure
-from marketplaces.wire import parse_json, retry_after
+from marketplaces.wire import retry_after
 from shopapp import clock, runtime
 from shopapp.records import db
 from shopapp.shopify_admin.errors import ShopFrozen

@@ -17,9 +17,8 @@ from marketplaces.channels.amazon.answers import check
 from marketplaces.channels.amazon.push import ANY_PRODUCT, patches, refusal, said
 from marketplaces.data import ListingChange, PushResult
 from marketplaces.errors import Rejected, Transient
-from marketplaces.exact import exact_json
+from marketplaces.exact import exact_json, parse_json
 from marketplaces.text import clean
-from marketplaces.wire import parse_json
 
 PATH = "/feeds/2021-06-30"
 KIND = "JSON_LISTINGS_FEED"

@@ -28,9 +28,10 @@ from marketplaces.channels.ebay.login import SCOPES
 from marketplaces.channels.ebay.sites import REALM, api_base, token_url
 from marketplaces.data import Heard, Notice, Told
 from marketplaces.errors import OurFault, Rejected, RemoteError, Transient
+from marketplaces.exact import parse_json
 from marketplaces.moments import moment
 from marketplaces.text import clean
-from marketplaces.wire import Http, parse_json
+from marketplaces.wire import Http
 
 CLOSED, REVOKED = "MARKETPLACE_ACCOUNT_DELETION", "AUTHORIZATION_REVOCATION"
 NOT_OURS = Heard(412)  # what eBay wants to read when a signature does not fit

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from marketplaces.errors import RateLimited, Transient
-from marketplaces.wire import Bucket, parse_json, retry_after
+from marketplaces.exact import parse_json
+from marketplaces.wire import Bucket, retry_after
 from tests.unit.marketplaces.probe import NOW, ask, served, transient, whole_text
 from tests.unit.marketplaces.rawserver import answer
 
