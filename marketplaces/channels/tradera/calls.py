@@ -13,8 +13,9 @@ from requests import PreparedRequest
 from requests.auth import AuthBase
 
 from marketplaces.channel import AppKeys, Limit, Line
-from marketplaces.channels.tradera.answers import check
+from marketplaces.channels.tradera.answers import check, nonsense
 from marketplaces.channels.tradera.market import DAILY_CALLS, api_base
+from marketplaces.files import Saved
 from marketplaces.wire import Answer, Bucket, Http
 
 FEWEST = 10  # calls a day below which no budget can be kept
@@ -58,17 +59,25 @@ def get(line: Line, operation: str, path: str, *, right: str = "") -> Any:
     return check(send(line, operation, "GET", path), secrets=secrets_of(line), right=right)
 
 
+def get_file(line: Line, operation: str, path: str, *, right: str = "") -> Saved:
+    """Like `get`, for an answer that may be too long for memory."""
+    url = api_base(line.keys) + path
+    answer = line.http.fetch(operation, url, auth=_seller(line), bucket=_own(line, operation), secrets=secrets_of(line))
+    saved = check(answer, secrets=secrets_of(line), right=right)
+    if not isinstance(saved, Saved):
+        raise nonsense(operation, "a good answer")
+    return saved
+
+
 def send(line: Line, operation: str, method: str, path: str, *, body: Any = None) -> Answer:
     """The answer to one call for the seller: 2xx, or a 4xx that `answers.check` understands."""
-    held = line.credentials
-    user = held.public.get("seller_id", "") or line.seller_id
     return line.http.request(
         operation,
         method,
         api_base(line.keys) + path,
         json=body,
-        auth=_Keys(line.keys, user, held.secrets.get("token", "")),
-        bucket=_bucket(line.keys, operation, line.realm, user),
+        auth=_seller(line),
+        bucket=_own(line, operation),
         secrets=secrets_of(line),
     )
 
@@ -89,6 +98,18 @@ def send_as_application(http: Http, keys: AppKeys, operation: str, path: str, bo
 def secrets_of(line: Line) -> tuple[str, ...]:
     """What must never stand in an error's words."""
     return (*line.credentials.secrets.values(), line.keys.get("APP_KEY"))
+
+
+def _user(line: Line) -> str:
+    return line.credentials.public.get("seller_id", "") or line.seller_id
+
+
+def _seller(line: Line) -> _Keys:
+    return _Keys(line.keys, _user(line), line.credentials.secrets.get("token", ""))
+
+
+def _own(line: Line, operation: str) -> Bucket:
+    return _bucket(line.keys, operation, line.realm, _user(line))
 
 
 def _bucket(keys: AppKeys, operation: str, realm: str = "", seller_id: str = "") -> Bucket:

@@ -6,18 +6,20 @@ and is on sale again as soon as it has stock: so the inactive ones are read as w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import urlencode
 
 from marketplaces.amounts import MOST_PIECES
 from marketplaces.channel import Line
 from marketplaces.channels.tradera import calls
-from marketplaces.channels.tradera.answers import SHOP, nonsense
+from marketplaces.channels.tradera.answers import SHOP
 from marketplaces.channels.tradera.mapping import amount, sku_of
 from marketplaces.channels.tradera.market import SITE
 from marketplaces.data import ListingPart, RemoteListing
 from marketplaces.errors import Rejected
+from marketplaces.files import Saved
 from marketplaces.moments import moment
 from marketplaces.money import Money
 from marketplaces.text import clean
@@ -25,6 +27,7 @@ from marketplaces.text import clean
 ALL, ACTIVE, INACTIVE = "0", "1", "2"  # filterActive
 SHOP_ITEMS = "3"  # filterItemType
 SHOP_ITEM = 4  # an item's own itemType
+LIST = 200_000_000  # bytes: all items of a seller come in one answer, some hundred thousand in the largest
 SECOND = "active"  # the part that comes after the inactive ones
 UNREADABLE = "an item that cannot be read"
 
@@ -44,15 +47,20 @@ def get(line: Line, sku: str) -> RemoteListing:
     return next((one for one in found if one.live), found[0])
 
 
-def _items(line: Line, active: str) -> list[Any]:
+def _items(line: Line, active: str) -> Iterator[Any]:
+    """The items, on this machine. What is no list at all is found at once, what is wrong further on when it is read."""
     asked = urlencode({"filterActive": active, "filterItemType": SHOP_ITEMS})
-    rows = calls.get(line, calls.SELLER_ITEMS, f"/listings/seller-items?{asked}", right=SHOP)
-    if not isinstance(rows, list):
-        raise nonsense(calls.SELLER_ITEMS, "a list of items")
-    return rows
+    saved = calls.get_file(line, calls.SELLER_ITEMS, f"/listings/seller-items?{asked}", right=SHOP)
+    rows = _closing(saved)
+    return chain(list(islice(rows, 1)), rows)
 
 
-def _listings(line: Line, rows: list[Any]) -> Iterator[RemoteListing]:
+def _closing(saved: Saved) -> Iterator[Any]:
+    with saved:
+        yield from saved.members(LIST)
+
+
+def _listings(line: Line, rows: Iterable[Any]) -> Iterator[RemoteListing]:
     for row in rows:
         try:
             one = _listing(line, row)
