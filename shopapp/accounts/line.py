@@ -217,8 +217,8 @@ def _line(held: Held, spare: int = 0, turn: Turn = Turn.URGENT) -> Line:
 
 def _refreshed(held: Held, stale: str) -> Held:
     """Refresh under the lease; what another process saved meanwhile is as good."""
-    now = clock.now()
-    free = or_(Account.token_lease_until.is_(None), Account.token_lease_until < now)
+    now, until = clock.now(), Account.token_lease_until
+    free = or_(until.is_(None), until < now, until > now + 2 * LEASE)  # the last: taken before a clock was set back
     with db.writing() as s:
         take = update(Account).where(Account.id == held.account_id, free)
         fence = Account.token_fence + 1

@@ -245,11 +245,12 @@ def _renewed(shop_id: int, seen: Seen, *, refused: bool = False) -> str:
 
 
 def _take_lease(s: Session, shop_id: int, fence: int) -> bool:
-    free = or_(Shop.token_lease_until.is_(None), Shop.token_lease_until < clock.now())
+    now, until = clock.now(), Shop.token_lease_until
+    free = or_(until.is_(None), until < now, until > now + 2 * LEASE)  # the last: taken before a clock was set back
     result: Any = s.execute(
         update(Shop)
         .where(Shop.id == shop_id, Shop.token_fence == fence, free)
-        .values(token_lease_until=clock.now() + LEASE, token_fence=fence + 1)
+        .values(token_lease_until=now + LEASE, token_fence=fence + 1)
         .execution_options(synchronize_session=False)
     )
     return bool(result.rowcount)

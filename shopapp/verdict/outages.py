@@ -24,6 +24,7 @@ from shopapp.verdict.table import OUTAGE, words_of
 
 log = logging.getLogger(__name__)
 WINDOW, FAILURES = timedelta(seconds=60), 5  # the breaker opens at so many failures within so long
+PAUSE = timedelta(seconds=60)  # the longest between two probes of an open breaker
 OUTAGE_AFTER = timedelta(minutes=30)
 TELL_AT_ONCE = 500  # shops told in one transaction; the next failure tells the next ones
 
@@ -73,7 +74,7 @@ def breaker_open_until(s: Session, channel: str, realm: str) -> datetime | None:
     row = _find(s, channel, realm)
     if row is None or row.open_until is None:
         return None
-    if row.open_until > now:
+    if _is_open(row.open_until, now):
         return row.open_until
     again = now + _half_open_after()
     mine = update(ChannelOutage).where(ChannelOutage.id == row.id, ChannelOutage.open_until == row.open_until)
@@ -85,7 +86,7 @@ def breaker_open_until(s: Session, channel: str, realm: str) -> datetime | None:
 def closed_from(s: Session, channel: str, realm: str) -> datetime | None:
     """The end of the pause if the breaker is open right now; takes no probe."""
     row = _find(s, channel, realm)
-    return row.open_until if row is not None and row.open_until and row.open_until > clock.now() else None
+    return row.open_until if row is not None and _is_open(row.open_until, clock.now()) else None
 
 
 def hear(s: Session, account: Account, error: Exception) -> None:
@@ -96,8 +97,12 @@ def hear(s: Session, account: Account, error: Exception) -> None:
         channel_answered(s, account.channel, account.realm)
 
 
+def _is_open(until: datetime | None, now: datetime) -> bool:
+    return until is not None and now < until <= now + 2 * PAUSE  # later: set before a clock was set back
+
+
 def _half_open_after() -> timedelta:
-    return timedelta(seconds=random.uniform(30, 60))  # noqa: S311  # spreads load, guards nothing
+    return PAUSE * random.uniform(0.5, 1)  # noqa: S311  # spreads load, guards nothing
 
 
 def _find(s: Session, channel: str, realm: str) -> ChannelOutage | None:

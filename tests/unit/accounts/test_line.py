@@ -93,6 +93,15 @@ def test_a_refresh_left_behind_by_a_crash_is_taken_over_after_its_lease(stage: S
     assert stage.account(account_id).token_fence == 10
 
 
+def test_a_refresh_left_behind_before_the_clock_was_set_back_is_taken_over(stage: Stage, account_id: int) -> None:
+    with db.writing() as s:
+        s.execute(update(Account).where(Account.id == account_id).values(token_lease_until=clock.now() + line.LEASE))
+    clock.travel(by=-timedelta(hours=5))
+    outdate(account_id)
+    assert line.line(account_id).credentials.access_token
+    assert stage.account(account_id).token_lease_until is None
+
+
 def test_stale_access_is_refreshed_once_and_the_call_repeated_once(stage: Stage, account_id: int) -> None:
     with db.writing() as s:
         row = s.get_one(Account, account_id)

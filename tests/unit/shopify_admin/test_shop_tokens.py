@@ -93,10 +93,11 @@ def test_who_meets_a_refresh_uses_the_token_that_is_still_good(ground: Ground, s
     assert refreshed(ground, shop) == 0
 
 
-def test_a_lease_left_by_a_dead_process_runs_out(ground: Ground, shop: Shop) -> None:
+@pytest.mark.parametrize("ends", [timedelta(seconds=-1), timedelta(hours=5)], ids=["ended", "before-clock-set-back"])
+def test_a_lease_left_by_a_dead_process_runs_out(ground: Ground, shop: Shop, ends: timedelta) -> None:
     expire(shop)
     with db.writing() as s:
-        s.get_one(Shop, shop.id).token_lease_until = clock.now() - timedelta(seconds=1)
+        s.get_one(Shop, shop.id).token_lease_until = clock.now() + ends
     assert tokens.line(shop.id).run("ShopInfo")
     assert refreshed(ground, shop) == 1
 

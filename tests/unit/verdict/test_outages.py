@@ -60,6 +60,17 @@ def test_while_it_is_open_no_attempt_is_used_and_one_probe_goes_through() -> Non
     assert [open_until() for _ in range(2)] == [None, None]
 
 
+def test_a_breaker_that_opened_before_the_clock_was_set_back_lets_its_probe_through() -> None:
+    ids = [make(f"shop{n}") for n in range(5)]
+    for account_id in ids:
+        apply(account_id, Transient("busy"))
+    assert open_until() is not None
+    clock.travel(by=-timedelta(hours=5), freeze=True)
+    with db.reading() as s:
+        assert verdict.closed_from(s, "amazon", "eu") is None
+    assert [open_until() is None for _ in range(3)] == [True, False, False]
+
+
 def test_an_outage_of_six_hours_condemns_nothing_and_is_one_incident_a_shop() -> None:
     """peers 1, 3: nothing is given up, nothing switched off; the first answer ends it for all."""
     ids = [make(f"shop{n}") for n in range(4)]
