@@ -344,7 +344,8 @@ def _judge(s: Session, row: Order, error: RemoteError) -> None:
         outcome.fail(s, row, found.cause, error.words, field=getattr(error, "field", ""))
         release(row, row.due_at)
         return
-    if isinstance(error, Transient) and error.status in UNREAD and row.attempt >= UNANSWERED:
+    unread = isinstance(error, Transient) and error.status in UNREAD
+    if unread and row.attempt >= UNANSWERED and row.cancelled_at is None:
         outcome.fail(s, row, "other", error.words)
         release(row, clock.now() + FLAGGED, attempt=row.attempt + 1)
         return
