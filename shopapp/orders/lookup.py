@@ -19,6 +19,7 @@ from shopapp.shopify_admin.client import Admin
 
 BATCH = 50
 LIFE = timedelta(seconds=30)
+UNDEFINED = "NOT_FOUND"  # code of a look-up by a reference that is not defined (any more); no order is null, no error
 _FIELDS = "id name cancelledAt totalPriceSet { presentmentMoney { amount currencyCode } }"
 
 

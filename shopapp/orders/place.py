@@ -164,7 +164,13 @@ def _look(admin: Admin, job: Job) -> There | None:
         return None
     settled = job.sent_at + jobs.settle_time() if job.sent_at else None
     mine = Asked(job.mine.id, job.ref, settled)
-    looked = LOOKUPS.find(admin, job.shop_id, mine, lambda: jobs.others_to_look_up(job))
+    try:
+        looked = LOOKUPS.find(admin, job.shop_id, mine, lambda: jobs.others_to_look_up(job))
+    except Transient as error:
+        if error.code == lookup.UNDEFINED:
+            with db.writing() as s:
+                s.get_one(Shop, job.shop_id).ref_definition_at = None  # the next try defines it again
+        raise
     if looked.there is None and settled is not None and looked.at < settled:
         raise RateLimited((settled - looked.at).total_seconds(), "an earlier send may still arrive")
     return looked.there

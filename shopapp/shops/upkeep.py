@@ -54,9 +54,9 @@ def refresh_facts(shop_id: int, *, interactive: bool = False) -> None:
         facts.save(s, shop, told)
         verdict.shop_works(s, shop)
         complete = tell_scopes(s, shop)
-    if not complete or shop.ref_definition_at is not None:
+    if not complete:
         return
-    if facts.define_reference(admin, interactive=interactive):
+    if facts.define_reference(admin, interactive=interactive):  # time and again: it may have been taken away
         with db.writing() as s:
             s.get_one(Shop, shop_id).ref_definition_at = clock.now()
 

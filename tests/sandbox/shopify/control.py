@@ -123,6 +123,11 @@ def _uninstalled(shop: Shop, value: Any) -> None:
         webhooks.send(shop, "app/uninstalled", payloads.shop(shop))
 
 
+def _undefined(shop: Shop, value: Any) -> None:
+    if value:
+        shop.data["definitions"] = []
+
+
 SETTINGS: dict[str, Callable[[Shop, Any], None]] = {
     "unique_ids": _flag("unique_ids"),
     "frozen": _flag("frozen"),
@@ -147,6 +152,7 @@ SETTINGS: dict[str, Callable[[Shop, Any], None]] = {
     "plan": _plan,
     "tokens_revoked": _tokens_revoked,
     "uninstalled": _uninstalled,
+    "undefined": _undefined,
 }
 
 

@@ -69,3 +69,17 @@ def test_an_order_whose_request_shopify_cannot_read_is_told_and_made_once_when_i
     assert (scene.row(order_id).state, len(scene.made(order_id))) == (OrderState.IMPORTED, 1)
     with db.reading() as s:
         assert s.scalars(select(Incident).where(Incident.resolved_at.is_(None))).all() == []
+
+
+def test_a_reference_that_is_no_longer_defined_is_defined_again_and_found(scene: Scene) -> None:
+    """Without its definition no order can be looked up: those with a lost answer would wait for ever."""
+    scene.product("A-1")
+    (order_id,) = scene.sell(sku="A-1")
+    scene.lose("commit_then_reset")
+    scene.poll()
+    scene.place()
+    scene.set(undefined=True)
+    for _ in range(2):
+        scene.wait(300)
+        scene.place()
+    assert (scene.row(order_id).state, len(scene.made(order_id))) == (OrderState.IMPORTED, 1)

@@ -118,6 +118,24 @@ def test_what_fails_after_the_exchange_is_caught_up_by_upkeep(ground: Ground) ->
     assert problems(shop.id) == []
 
 
+def test_a_definition_that_was_taken_away_is_there_again_after_the_daily_upkeep_and_a_return(ground: Ground) -> None:
+    shop = ground.install()
+
+    def made() -> int:
+        told = ground.box.ledger(system="shopify", effect="definition.created")
+        return sum(one["body"]["shop"] == shop.domain for one in told)
+
+    ground.set(shop.domain, undefined=True)
+    clock.travel(by=timedelta(hours=25))
+    claim.drain([SHOPS], seconds=5)
+    assert made() == 2
+    ground.set(shop.domain, undefined=True)
+    with db.writing() as s:
+        s.get_one(Shop, shop.id).status = ShopStatus.UNINSTALLED
+    install.arrive(ground.visitor(shop.domain))
+    assert made() == 3
+
+
 @both_databases
 def test_coming_back_after_an_uninstallation_begins_anew(ground: Ground) -> None:
     shop = ground.install()
