@@ -81,6 +81,8 @@ def warm(works: Iterable[claim.Work]) -> None:
     Measured: half a second of every drain, and most of the time between bell and work.
     """
     configure_mappers()
+    works = list(works)
+    claim.left(works)
     with contextlib.suppress(_Undone), db.writing() as s:
         for work in works:
             claim.claim(s, work, 1)

@@ -36,6 +36,8 @@ THREADS = 16
 HELD = 2  # rows of a kind for each of its threads: the one it works on, and the next, so that none waits for a claim
 SECONDS = 20.0
 LOOK = 0.1  # seconds between two looks of a drain that lingers
+TOGETHER = 0.02  # seconds in which what is done is seen at once: each look takes time from the threads that work
+LOOK_BUSY = 0.25  # of one that works on other kinds: with every look it asks about all of them
 LOOKED_AHEAD = 4  # so many times the rows wanted are looked at before the shares are gone through
 UNKNOWN_ERROR_DELAY = timedelta(hours=1)
 COLLISION_DELAY = timedelta(seconds=1)
@@ -298,9 +300,11 @@ def drain(
                 found += len(claims)
                 running.update({pools[work].submit(run, work, mine): (work, mine) for mine in claims})
             if running:
-                done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                handled += len(done)
-                running = {future: one for future, one in running.items() if future not in done}
+                if wait(running, timeout=0.5, return_when=FIRST_COMPLETED).not_done:
+                    pause(TOGETHER)
+                before = len(running)
+                running = {future: one for future, one in running.items() if not future.done()}
+                handled += before - len(running)
                 idle_since = None
             elif not found:
                 idle_since = idle_since or clock.monotonic()
@@ -338,7 +342,7 @@ class _Looks:
 
     def worth(self, work: Work) -> bool:
         """Whether to look again while others are under way: a busy drain would ask with each row that is done."""
-        return work in self.more or clock.monotonic() - self.nothing_at.get(work, -LOOK) >= LOOK
+        return work in self.more or clock.monotonic() - self.nothing_at.get(work, -LOOK_BUSY) >= LOOK_BUSY
 
 
 def _with_room(kinds: Iterable[Work], running: Running, looks: _Looks) -> list[tuple[Work, int]]:
@@ -351,11 +355,11 @@ def _with_room(kinds: Iterable[Work], running: Running, looks: _Looks) -> list[t
     unsure = [work for work in wanted if work not in looks.more]
     if unsure:
         with db.reading() as s:
-            seen = waiting(s, unsure)
+            seen = set(waiting(s, kinds))  # of all, so that it is one statement, put into words once
         for work in unsure:
             if work not in seen:
                 looks.claimed(work, False)
-        found += seen
+        found += [work for work in unsure if work in seen]
     return [(work, max(1, rooms[work])) for work in wanted if work in found]
 
 
