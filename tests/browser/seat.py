@@ -15,7 +15,9 @@ from tests.browser.frames import ready
 
 # Words that no German or Swedish sentence of ours holds; the marketplace's own words are quoted and not looked at.
 ENGLISH = re.compile(r"\b(the|and|of|your|you|with|is|are|this|that|from|have|been|by|not|here|when)\b")
-RAW = re.compile(r"\bNone\b|%\(|\{\{|gid://|\d{4}-\d\d-\d\dT|\+00:00|\b(?!utm)[a-z]+_[a-z_]+\b|Undefined|\[object")
+RAW = re.compile(
+    r"\bNone\b|%\(|\{\{|gid://|\d{4}-\d\d-\d\dT|\+00:00|(?<!•)\b(?!utm)[a-z]+_[a-z_]+\b|Undefined|\[object"
+)
 QUOTED = re.compile("“[^”]*”|„[^“]*“|”[^”]*”")
 NODES = 1500
 SHIFT = 0.1

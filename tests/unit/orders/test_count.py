@@ -221,7 +221,7 @@ def test_a_site_that_was_added_later_brings_no_orders_from_before(scene: Scene) 
         ("import_off", lambda s: s.query(AccountSite).update({"importing": False})),
         (
             "outage",
-            lambda s: s.add(ChannelOutage(channel="amazon", realm="eu", open_until=clock.now() + timedelta(hours=1))),
+            lambda s: s.add(ChannelOutage(channel="amazon", realm="eu", open_until=clock.now() + timedelta(minutes=1))),
         ),
         ("behind", lambda s: s.query(Account).update({"cursor_at": noon(3)})),
     ],
