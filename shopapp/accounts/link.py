@@ -177,7 +177,7 @@ def _finish(login: Login, choice: Choice) -> Outcome:
         try:
             with db.writing() as s:
                 account = settle.write(s, login, seller, choice)
-                ask = account.take_over_at is None and account.imports
+                ask = account.unstarted
             event(log, "account_linked", account=account.id, door=str(login.door))
             return Outcome("linked", account.id, ask_take_over=ask)
         except WrongSeller as wrong:

@@ -275,8 +275,7 @@ def _refuses(error: RemoteError) -> bool:
 
 def _linked(shop_id: int, account_id: int) -> Outcome:
     with db.reading() as s:
-        account = placeholders.owned(s, shop_id, account_id)
-        return Outcome("linked", account_id, ask_take_over=account.take_over_at is None and account.imports)
+        return Outcome("linked", account_id, ask_take_over=placeholders.owned(s, shop_id, account_id).unstarted)
 
 
 def _to_login(shop_id: int, user_id: str, account_id: int, door: LoginDoor) -> Outcome:

@@ -131,7 +131,7 @@ def edit_page(account_id: int, **more: Any) -> str:
             "backfills": _backfills(s, account),
             **completeness.section(s, account),
             "journal": journal_of(s, f"account:{account.id}", 30),
-            "offers_import": _offers_import(account),
+            "offers_import": offers_import(account),
             "imports": account.imports,
             "shipping_rules": rules.of(s, account.id),
             "pushing": pushing.section(s, account),
@@ -145,8 +145,9 @@ def waiting(s: Session, account: Account) -> int:
     return sum(found.get(state, 0) for state in (OrderState.RECEIVED, OrderState.HELD, OrderState.SENDING))
 
 
-def _offers_import(account: Account) -> bool:
-    return account.status == AccountStatus.ACTIVE and account.take_over_at is None and account.imports
+def offers_import(account: Account) -> bool:
+    """Whether its page asks from when on orders are imported."""
+    return account.status == AccountStatus.ACTIVE and account.unstarted
 
 
 def _backfills(s: Session, account: Account) -> list[tuple[Backfill, Any]]:

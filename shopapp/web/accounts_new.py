@@ -16,9 +16,9 @@ from shopapp.accounts.line import keys_of
 from shopapp.accounts.outcome import Outcome
 from shopapp.orders import backfill
 from shopapp.records import db
-from shopapp.records.models import Account, AccountStatus, LoginDoor, Shop
+from shopapp.records.models import Account, LoginDoor, Shop
 from shopapp.runtime import config
-from shopapp.web.accounts import channel_of, edit_page, of_shop, realm_label
+from shopapp.web.accounts import channel_of, edit_page, of_shop, offers_import, realm_label
 from shopapp.web.presentation import _
 from shopapp.web.session import current_shop
 from shopapp.work import bell
@@ -185,8 +185,7 @@ def answered(choice: str) -> AnyResponse:
 def ask(account_id: int) -> AnyResponse | str:
     """*Has another app imported until now?* Take over from now is chosen already: one click."""
     with db.reading() as s:
-        account = of_shop(s, account_id)
-        asks = account.status == AccountStatus.ACTIVE and account.take_over_at is None and account.imports
+        asks = offers_import(of_shop(s, account_id))
     if not asks:
         return redirect(f"/accounts/{account_id}")
     return _ask(account_id, {})

@@ -134,7 +134,7 @@ def _unstarted(s: Session, shop: Shop) -> list[Line]:
             "info",
         )
         for account in s.scalars(waiting.order_by(Account.id)).unique()
-        if account.imports
+        if account.unstarted
     ]
 
 

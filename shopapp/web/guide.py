@@ -45,8 +45,7 @@ def guide(s: Session, shop: Shop) -> Guide | None:
 def _connect(s: Session, shop: Shop) -> Step:
     accounts = list(s.scalars(select(Account).where(Account.shop_id == shop.id).order_by(Account.id)).unique())
     done = any(one.worked_at is not None and one.take_over_at is not None for one in accounts)
-    linked = (one for one in accounts if one.worked_at is not None and one.take_over_at is None)
-    waiting = next((one for one in linked if one.imports), None)
+    waiting = next((one for one in accounts if one.worked_at is not None and one.unstarted), None)
     link, action = "/accounts/new", _("Create connection")
     if waiting is not None and not done:
         link, action = f"/accounts/{waiting.id}/import", _("Start the import")

@@ -97,6 +97,11 @@ class Account(Due, Base):
         """Whether its orders are wanted: switched on, and not with every site left to another account or to nobody."""
         return self.importing and (not self.sites or any(site.importing for site in self.sites))
 
+    @property
+    def unstarted(self) -> bool:
+        """Whether somebody has still to say from when on its orders are imported."""
+        return self.take_over_at is None and self.imports
+
 
 class AccountSite(Base):
     """One site of an account. `importing` is granted to one row per seller and site over ALL shops."""
