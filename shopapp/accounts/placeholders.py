@@ -43,10 +43,10 @@ def pending(s: Session, shop: Shop, channel: Channel, realm: str, label: str = "
 def unnamed(account: Account) -> bool:
     """Whether nobody has named the account: it is called what `call` made up before it worked."""
     plain = registry()[account.channel].name
-    if account.label in ("", plain) or account.worked_at is not None:
+    if account.worked_at is not None:
         return account.label in ("", plain)
     stems = [plain, f"{plain} {account.seller_id}"]
-    return account.label in {*stems, *(_marked(stem, account.realm) for stem in stems)}
+    return account.label in {"", *stems, *(_marked(stem, account.realm) for stem in stems)}
 
 
 def call(s: Session, account: Account, name: str) -> None:
