@@ -19,7 +19,7 @@ from shopapp.shopify_admin.client import Admin
 
 BATCH = 50
 LIFE = timedelta(seconds=30)
-UNDEFINED = "NOT_FOUND"  # code of a look-up by a reference that is not defined (any more); no order is null, no error
+UNDEFINED = "NOT_FOUND"  # code of an error: references are not defined (any more). An order that is not there is null
 _FIELDS = "id name cancelledAt totalPriceSet { presentmentMoney { amount currencyCode } }"
 
 
@@ -118,8 +118,6 @@ class Lookups:
         with self._lock:
             found = self._answers.pop(mine.order_id, None)
             if found is None or not now - LIFE < found.at <= now:
-                return (
-                    None  # too old; or of a time that is yet to come: the clock was set back, and nobody knows how old
-                )
+                return None  # too old, or of a time to come: the clock was set back, and nobody knows how old
             self._served[mine.order_id] = now
         return found if mine.not_before is None or found.at >= mine.not_before else None

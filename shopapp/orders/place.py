@@ -350,12 +350,10 @@ def _judge(s: Session, row: Order, error: RemoteError) -> None:
         outcome.fail(s, row, found.cause, error.words, field=getattr(error, "field", ""))
         release(row, row.due_at)
         return
-    unread = isinstance(error, Transient) and error.status in UNREAD
-    if unread and row.attempt >= UNANSWERED and row.cancelled_at is None:
-        outcome.fail(s, row, "other", error.words)
-        release(row, clock.now() + FLAGGED, attempt=row.attempt + 1)
-        return
     wait = found.delay + timedelta(seconds=_spread() if isinstance(error, RateLimited) and row.sends == 0 else 0)
+    if error.status in UNREAD and row.attempt >= UNANSWERED and row.cancelled_at is None:
+        outcome.fail(s, row, "other", error.words)
+        wait = FLAGGED
     release(row, clock.now() + wait, attempt=row.attempt + found.used_attempt)
 
 

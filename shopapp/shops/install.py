@@ -27,9 +27,7 @@ __all__ = ["Problem", "arrive", "find", "preflight"]
 
 log = logging.getLogger(__name__)
 OPENED_EVERY = timedelta(minutes=1)  # how exact "last opened" is; also how often a missing scope is looked for again
-ASLEEP = timedelta(
-    days=1
-)  # work of a shop that removed the app is put off by so much, time and again, until it is back
+ASLEEP = timedelta(days=1)  # by which work of a shop that removed the app is put off, again and again, until it is back
 SLEEPERS = (Account, Backfill, Order, Shipment, Variant)
 FRESH_BEFORE = timedelta(days=1)  # a refresh token with less left is replaced by the visit
 
