@@ -10,16 +10,17 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 from requests.auth import AuthBase
 
-from marketplaces.errors import RateLimited, RemoteError, Transient
+from marketplaces.errors import RateLimited, Transient
 from marketplaces.exact import exact_json, parse_json
 from marketplaces.files import Saved, charset_of
 from marketplaces.text import clean, redact
@@ -195,23 +196,22 @@ class Http:
         auth: AuthBase | None = None,
         bucket: Bucket | None = None,
         secrets: Iterable[str] = (),
-        cap: int = 200_000_000,
+        cap: int,
     ) -> Answer:
-        """Like `request` for a GET, but the `body` of a 200 is a `Saved`, to be closed: it may be too long for memory."""
-        target = tempfile.TemporaryFile()  # noqa: SIM115  # given to the caller, who closes it
-        saving = Saving(self.hosts, target, seconds=self._limits[0], cap=cap)
-        try:
+        """Like `request` for a GET, but the `body` of a 200 is a `Saved`, to be closed: it may be too long for memory.
+
+        `cap` as for `download`.
+        """
+
+        def ask(saving: Saving) -> requests.Response:
             with requests.Session() as session:
                 prepare(session, saving)
-                response = self._send(call, requests.Request("GET", url, auth=auth), bucket, session)
-            if response.status_code != 200:
-                target.close()
-                return self._read(call, response, secrets)
-        except RemoteError:
-            target.close()
-            raise
-        target.seek(0)
-        return replace(_without_body(call, response), body=Saved(target, call))
+                return self._send(call, requests.Request("GET", url, auth=auth), bucket, session)
+
+        response, file = _saved(self.hosts, self._limits[0], cap, ask)
+        if file is None:
+            return self._read(call, response, secrets)
+        return replace(_without_body(call, response), body=Saved(file, call))
 
     def _read(self, call: str, response: requests.Response, secrets: Iterable[str]) -> Answer:
         """A JSON answer that is not refused."""
@@ -256,19 +256,13 @@ class Http:
         """
         if bucket is not None:
             self.pace(bucket)
-        target = tempfile.TemporaryFile()  # noqa: SIM115  # given to the caller, who closes it
-        saving = Saving(Hosts(hosts) if hosts else self.hosts, target, seconds=seconds, cap=cap)
-        headers = {"Accept-Encoding": "gzip", "User-Agent": "shopapp"}
-        try:
-            response = _asked_once(saving, requests.Request("GET", url, headers=headers, auth=auth), call)
-            if response.status_code != 200:
-                status = response.status_code
-                raise Transient(f"the file is not to be had (status {status})", status=status, call=call)
-        except Transient:
-            target.close()
-            raise
-        target.seek(0)
-        return Saved(target, call, charset_of(response.headers.get("Content-Type", "")))
+        request = requests.Request("GET", url, headers={"Accept-Encoding": "gzip", "User-Agent": "shopapp"}, auth=auth)
+        ours = Hosts(hosts) if hosts else self.hosts
+        response, file = _saved(ours, seconds, cap, lambda saving: _asked_once(saving, request, call))
+        if file is None:
+            status = response.status_code
+            raise Transient(f"the file is not to be had (status {status})", status=status, call=call)
+        return Saved(file, call, charset_of(response.headers.get("Content-Type", "")))
 
     def upload(
         self, call: str, url: str, data: bytes, kind: str, *, hosts: Collection[str] = (), seconds: float = WHOLE_FILE
@@ -331,6 +325,20 @@ class Http:
             call=answer.call,
             request_id=request_id(answer.headers),
         )
+
+
+def _saved(
+    hosts: Hosts, seconds: float, cap: int, ask: Callable[[Saving], requests.Response]
+) -> tuple[requests.Response, BinaryIO | None]:
+    """(the answer that `ask` gets, the file of a good one, at its beginning, for the caller to close)."""
+    with ExitStack() as stack:
+        file = stack.enter_context(tempfile.TemporaryFile())
+        response = ask(Saving(hosts, file, seconds=seconds, cap=cap))
+        if response.status_code != 200:
+            return response, None
+        file.seek(0)
+        stack.pop_all()
+    return response, file
 
 
 def _asked_once(transport: Transport, request: requests.Request, call: str) -> requests.Response:

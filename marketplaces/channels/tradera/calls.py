@@ -59,10 +59,16 @@ def get(line: Line, operation: str, path: str, *, right: str = "") -> Any:
     return check(send(line, operation, "GET", path), secrets=secrets_of(line), right=right)
 
 
-def get_file(line: Line, operation: str, path: str, *, right: str = "") -> Saved:
-    """Like `get`, for an answer that may be too long for memory."""
-    url = api_base(line.keys) + path
-    answer = line.http.fetch(operation, url, auth=_seller(line), bucket=_own(line, operation), secrets=secrets_of(line))
+def get_file(line: Line, operation: str, path: str, *, right: str, cap: int) -> Saved:
+    """Like `get`, for an answer of up to `cap` bytes, that may be too long for memory."""
+    answer = line.http.fetch(
+        operation,
+        api_base(line.keys) + path,
+        auth=_seller(line),
+        bucket=_own(line, operation),
+        secrets=secrets_of(line),
+        cap=cap,
+    )
     saved = check(answer, secrets=secrets_of(line), right=right)
     if not isinstance(saved, Saved):
         raise nonsense(operation, "a good answer")

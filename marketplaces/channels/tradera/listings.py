@@ -50,7 +50,7 @@ def get(line: Line, sku: str) -> RemoteListing:
 def _items(line: Line, active: str) -> Iterator[Any]:
     """The items, on this machine. What is no list at all is found at once, what is wrong further on when it is read."""
     asked = urlencode({"filterActive": active, "filterItemType": SHOP_ITEMS})
-    saved = calls.get_file(line, calls.SELLER_ITEMS, f"/listings/seller-items?{asked}", right=SHOP)
+    saved = calls.get_file(line, calls.SELLER_ITEMS, f"/listings/seller-items?{asked}", right=SHOP, cap=LIST)
     rows = _closing(saved)
     return chain(list(islice(rows, 1)), rows)
 

@@ -19,6 +19,7 @@ from marketplaces.wire import Bucket
 from tests.unit.marketplaces.probe import served
 from tests.unit.marketplaces.rawserver import answer
 
+CAP = 100_000_000
 FRACTIONS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=3)
 SIMPLE = st.none() | st.booleans() | st.integers(-(10**18), 10**18) | FRACTIONS | st.text(max_size=12)
 ANY = st.recursive(SIMPLE, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner))
@@ -59,7 +60,7 @@ def test_a_list_of_many_megabytes_takes_the_memory_of_a_member() -> None:
     with served(answer(raw), seconds=20) as (http, server):
         tracemalloc.start()
         try:
-            with http.fetch("probe", f"{server.url}/items").body as saved:
+            with http.fetch("probe", f"{server.url}/items", cap=CAP).body as saved:
                 assert sum(one["id"] == row["id"] for one in saved.members(len(raw))) == 40_000
             most = tracemalloc.get_traced_memory()[1]
         finally:
@@ -69,7 +70,7 @@ def test_a_list_of_many_megabytes_takes_the_memory_of_a_member() -> None:
 
 def test_a_list_that_breaks_off_gives_what_came_before_and_then_trouble() -> None:
     with served(answer(b'[{"id":1},{"id":2},{"id"')) as (http, server):
-        saved = http.fetch("probe", f"{server.url}/items").body
+        saved = http.fetch("probe", f"{server.url}/items", cap=CAP).body
     with saved:
         rows = saved.members(1000)
         assert [next(rows), next(rows)] == [{"id": 1}, {"id": 2}]
@@ -79,7 +80,7 @@ def test_a_list_that_breaks_off_gives_what_came_before_and_then_trouble() -> Non
 
 def test_a_refusal_has_its_body_as_with_any_other_call() -> None:
     with served(answer(b'{"error":{"code":"Forbidden"}}', status="403 Forbidden")) as (http, server):
-        got = http.fetch("probe", f"{server.url}/items")
+        got = http.fetch("probe", f"{server.url}/items", cap=CAP)
     assert (got.status, got.body) == (403, {"error": {"code": "Forbidden"}})
 
 
@@ -89,10 +90,10 @@ def test_too_many_calls_are_told_to_the_bucket_and_trouble_has_no_secret() -> No
     busy = answer(b"{}", status="429 Too Many", headers="Retry-After: 7\r\n")
     hear = {"refused": lambda one, after: told.append((one.key, after))}
     with served(busy, **hear) as (http, server), pytest.raises(RateLimited) as caught:
-        http.fetch("probe", f"{server.url}/items", bucket=bucket)
+        http.fetch("probe", f"{server.url}/items", bucket=bucket, cap=CAP)
     assert (caught.value.retry_after, told) == (7, [("key", 7)])
     with served(answer(b"s3cret is down", status="503 Down")) as (http, server), pytest.raises(Transient) as trouble:
-        http.fetch("probe", f"{server.url}/items", secrets=("s3cret",))
+        http.fetch("probe", f"{server.url}/items", secrets=("s3cret",), cap=CAP)
     assert "s3cret" not in str(trouble.value)
 
 
