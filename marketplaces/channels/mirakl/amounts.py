@@ -83,9 +83,9 @@ def _rest(raw: Mapping[str, Any], taxes: Sequence[int], currency: str, *, whole:
     """
     told = [_minor(one["total_amount"], currency, "order_taxes") for one in raw.get("order_taxes") or ()]
     rest = sum(told) - sum(taxes)
-    if not told or abs(rest) <= len(taxes):
-        return rest if told else 0
-    if whole:
+    if told and abs(rest) <= len(taxes):
+        return rest
+    if told and whole:
         both = f"the taxes of the positions come to {Money(sum(taxes), currency)}, the order says {Money(sum(told), currency)}"
         raise Rejected(both, field="order_taxes", reason="totals_do_not_add_up")
     return 0
