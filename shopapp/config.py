@@ -22,7 +22,8 @@ from marketplaces.channels import registry
 from marketplaces.transport import LOOPBACK
 
 ROOT = Path(__file__).resolve().parent.parent
-EXAMPLES = ("changeme", "change-me", "example", "secret", "password", "your-", "xxx", "dev-only")
+PLACEHOLDERS = ("changeme", "change-me", "your-", "xxx")
+EXAMPLES = (*PLACEHOLDERS, "example", "secret", "password", "dev-only")  # in a value that is to be random
 REQUIRED_SCOPES = "read_products,read_inventory,write_inventory,read_locations,read_orders,write_orders"
 
 # What a value must look like, whole.
@@ -267,7 +268,7 @@ class Config:
             if setting.required and not self.env[setting.name]:
                 raise ConfigError(f"{setting.name} is not set ({setting.help}).")
             self._check_form(setting)
-        if any(word in self.env["SHOPIFY_API_KEY"].lower() for word in ("changeme", "change-me", "your-", "xxx")):
+        if any(word in self.env["SHOPIFY_API_KEY"].lower() for word in PLACEHOLDERS):
             raise ConfigError("SHOPIFY_API_KEY looks like an example value; take the client id from the Dev Dashboard.")
         for name in ("SHOPIFY_API_SECRET", "SHOPIFY_API_SECRET_OLD", "SECRET_KEY"):
             if self.env[name]:
