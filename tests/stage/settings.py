@@ -11,6 +11,14 @@ from tests.stage.box import Box
 
 SECRET_KEY = secrets.token_hex(32)
 ENCRYPTION_KEY = fresh_key()
+# The least that a configuration needs.
+GOOD = {
+    "SHOPIFY_API_KEY": "key",
+    "SHOPIFY_API_SECRET": secrets.token_hex(16),
+    "APP_URL": "https://app.shop.test",
+    "SECRET_KEY": SECRET_KEY,
+    "ENCRYPTION_KEY": ENCRYPTION_KEY,
+}
 
 
 def settings_for(data: Path, database: str, queue_url: str, box: Box, **other: str) -> Config:

@@ -9,14 +9,7 @@ import pytest
 
 from shopapp.config import KNOWN, Config, ConfigError
 from shopapp.keys import fresh_key
-
-GOOD = {
-    "SHOPIFY_API_KEY": "key",
-    "SHOPIFY_API_SECRET": secrets.token_hex(16),
-    "APP_URL": "https://app.shop.test",
-    "SECRET_KEY": secrets.token_hex(32),
-    "ENCRYPTION_KEY": fresh_key(),
-}
+from tests.stage.settings import GOOD
 
 
 def test_good_settings_are_accepted_and_defaults_filled_in() -> None:

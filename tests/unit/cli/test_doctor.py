@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,19 +18,11 @@ from shopapp.records.models import Shop
 from shopapp.work import bell
 from tests.stage import tables
 from tests.stage.queue import Queue
+from tests.stage.settings import GOOD
 from tests.unit.alerts.test_tls import relay
 
 __all__ = ["relay"]  # a fixture
-GOOD = {
-    "SHOPIFY_API_KEY": "key",
-    "SHOPIFY_API_SECRET": secrets.token_hex(16),
-    "APP_URL": "https://app.shop.test",
-    "SECRET_KEY": secrets.token_hex(32),
-    "ENCRYPTION_KEY": fresh_key(),
-    "MAIL_SERVER": "127.0.0.1",
-    "MAIL_USERNAME": "user",
-    "MAIL_PASSWORD": "password",
-}
+MAILED = {**GOOD, "MAIL_SERVER": "127.0.0.1", "MAIL_USERNAME": "user", "MAIL_PASSWORD": "password"}
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +36,7 @@ def _database(tmp_path: Path) -> Iterator[None]:
 
 
 def settings(**other: str) -> Config:
-    config = Config.load(GOOD | other)
+    config = Config.load(MAILED | other)
     runtime.setup(config)
     return config
 
