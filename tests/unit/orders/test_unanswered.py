@@ -11,6 +11,26 @@ from shopapp.records.models import Incident, OrderState
 from tests.unit.orders.scene import Scene
 
 
+def incidents() -> list[str]:
+    """What is open, by kind; nothing contradicts it."""
+    with db.reading() as s:
+        assert invariants.check(s) == []
+        return list(s.scalars(select(Incident.kind).where(Incident.resolved_at.is_(None))))
+
+
+def failed(scene: Scene, order_id: str) -> None:
+    """It is tried until it is told of: after some hours, and not after the first tries."""
+    for step in range(20):
+        scene.place()
+        if scene.row(order_id).state == OrderState.FAILED:
+            assert step > 10, "no false alarm"
+            assert incidents() == ["order_import_failed"]
+            return
+        assert incidents() == []
+        scene.wait(900)
+    raise AssertionError("tried in silence")
+
+
 @pytest.mark.parametrize("cancelled", [True, False])
 @pytest.mark.parametrize("kind", ["status", "commit_then_status"])
 def test_an_order_that_shopify_never_answers_is_told_and_still_made_once(
@@ -22,17 +42,7 @@ def test_an_order_that_shopify_never_answers_is_told_and_still_made_once(
     (order_id,) = scene.sell(sku="A-1")
     scene.lose("status", times=None, params={"status": 502})
     scene.poll()
-    for step in range(30):
-        scene.place()
-        if scene.row(order_id).state == OrderState.FAILED:
-            break
-        with db.reading() as s:
-            assert s.scalars(select(Incident)).all() == []
-        assert step < 20, "long enough"
-        scene.wait(900)
-    with db.reading() as s:
-        told = s.scalars(select(Incident)).one()
-        assert (told.kind, told.resolved_at, invariants.check(s)) == ("order_import_failed", None, [])
+    failed(scene, order_id)
     scene.box.clear_faults()
     scene.lose(kind, params={"status": 502})
     for step in range(3):
@@ -41,8 +51,7 @@ def test_an_order_that_shopify_never_answers_is_told_and_still_made_once(
         if cancelled and step == 0:
             scene.change(order_id, status="CANCELLED")
             scene.poll()
-    with db.reading() as s:
-        assert s.scalars(select(Incident).where(Incident.resolved_at.is_(None))).all() == []
+    assert incidents() == []
     made = kind != "status" or not cancelled
     assert len(scene.made(order_id)) == made
     assert scene.row(order_id).state == (OrderState.IMPORTED if made else OrderState.CANCELLED)
@@ -53,22 +62,12 @@ def test_an_order_whose_request_shopify_cannot_read_is_told_and_made_once_when_i
     (order_id,) = scene.sell(sku="A-1")
     scene.lose("status", times=None, params={"status": 400})
     scene.poll()
-    for step in range(20):
-        scene.place()
-        if scene.row(order_id).state == OrderState.FAILED:
-            break
-        assert step < 15, "long enough"
-        scene.wait(900)
-    assert step > 10, "no false alarm of the first one"
-    with db.reading() as s:
-        told = s.scalars(select(Incident)).one()
-        assert (told.kind, told.resolved_at, invariants.check(s)) == ("order_import_failed", None, [])
+    failed(scene, order_id)
     scene.box.clear_faults()
     scene.wait(3700)
     scene.place()
     assert (scene.row(order_id).state, len(scene.made(order_id))) == (OrderState.IMPORTED, 1)
-    with db.reading() as s:
-        assert s.scalars(select(Incident).where(Incident.resolved_at.is_(None))).all() == []
+    assert incidents() == []
 
 
 def test_a_reference_that_is_no_longer_defined_is_defined_again_and_found(scene: Scene) -> None:
