@@ -15,4 +15,4 @@ def init_app(app: Flask) -> None:
     for module in (health, webhooks, notices, login, mail_links):
         app.register_blueprint(module.blueprint)
     pages.register(app)
-    app.wsgi_app = errors.Bodies(webhooks.Door(app.wsgi_app))  # type: ignore[method-assign]
+    app.wsgi_app = errors.Bodies(webhooks.Door(app.wsgi_app))  # type: ignore[method-assign]  # Flask's own way to wrap
